@@ -1,0 +1,127 @@
+// swift-tools-version: 6.2
+import PackageDescription
+
+let shell: [SwiftSetting] = [
+    .enableUpcomingFeature("ExistentialAny"),
+    .enableUpcomingFeature("InternalImportsByDefault"),
+    .enableUpcomingFeature("MemberImportVisibility"),
+    .treatAllWarnings(as: .error),
+]
+
+/// The core is values in, values out: no unsafe construct compiles there.
+let core: [SwiftSetting] = shell + [.strictMemorySafety()]
+
+let package = Package(
+    name: "ringfence",
+    products: [.executable(name: "ringfence", targets: ["CLI"])],
+    dependencies: [
+        .package(url: "https://github.com/apple/swift-argument-parser", from: "1.8.2"),
+        .package(url: "https://github.com/apple/swift-collections", from: "1.6.0"),
+        .package(url: "https://github.com/apple/swift-log", from: "1.16.2"),
+        .package(url: "https://github.com/apple/swift-system", from: "1.8.1"),
+        .package(url: "https://github.com/apple/swift-nio", from: "2.101.2"),
+        .package(url: "https://github.com/hummingbird-project/hummingbird", from: "2.28.1"),
+        .package(url: "https://github.com/jpsim/Yams", from: "6.2.2"),
+        .package(url: "https://github.com/swift-server/swift-service-lifecycle", from: "2.13.0"),
+    ],
+    targets: [
+        // Core: values only.
+        .target(name: "NetTypes", swiftSettings: core),
+        .target(
+            name: "Policy",
+            dependencies: ["NetTypes", .product(name: "Yams", package: "Yams")],
+            swiftSettings: core),
+        .target(name: "Rules", dependencies: ["NetTypes"], swiftSettings: core),
+        .target(
+            name: "Compiler",
+            dependencies: [
+                "NetTypes", "Policy", "Rules",
+                .product(name: "Collections", package: "swift-collections"),
+            ],
+            swiftSettings: core),
+        .target(
+            name: "Reports", dependencies: ["NetTypes", "Policy", "Rules"], swiftSettings: core),
+
+        // C.
+        .target(name: "CLinux"),
+        .systemLibrary(
+            name: "CNetfilter", pkgConfig: "libnftnl",
+            providers: [.apt(["libnftnl-dev", "libmnl-dev"])]),
+
+        // Shell: input and output.
+        .target(
+            name: "Linux",
+            dependencies: [
+                "CLinux", "NetTypes", .product(name: "SystemPackage", package: "swift-system"),
+            ],
+            swiftSettings: shell),
+        .target(
+            name: "Nftables", dependencies: ["CNetfilter", "Linux", "NetTypes", "Rules"],
+            swiftSettings: shell),
+        .target(
+            name: "Agent",
+            dependencies: [
+                "Compiler", "Linux", "NetTypes", "Nftables", "Policy", "Reports", "Rules",
+                .product(name: "Logging", package: "swift-log"),
+                .product(name: "ServiceLifecycle", package: "swift-service-lifecycle"),
+            ],
+            swiftSettings: shell),
+        .target(
+            name: "API",
+            dependencies: [
+                "NetTypes", "Reports",
+                .product(name: "Hummingbird", package: "hummingbird"),
+                .product(name: "Logging", package: "swift-log"),
+                .product(name: "NIOCore", package: "swift-nio"),
+                .product(name: "NIOHTTP1", package: "swift-nio"),
+                .product(name: "NIOPosix", package: "swift-nio"),
+                .product(name: "ServiceLifecycle", package: "swift-service-lifecycle"),
+            ],
+            swiftSettings: shell),
+        .target(
+            name: "Lab",
+            dependencies: [
+                "Linux", "NetTypes", "Policy", .product(name: "Yams", package: "Yams"),
+            ],
+            swiftSettings: shell),
+        .executableTarget(
+            name: "CLI",
+            dependencies: [
+                "Agent", "API", "Compiler", "Lab", "Linux", "NetTypes", "Policy", "Reports",
+                "Rules",
+                .product(name: "ArgumentParser", package: "swift-argument-parser"),
+                .product(name: "Logging", package: "swift-log"),
+                .product(name: "ServiceLifecycle", package: "swift-service-lifecycle"),
+            ],
+            swiftSettings: shell),
+
+        // Tests.
+        .target(
+            name: "TestSupport",
+            dependencies: ["Compiler", "Linux", "NetTypes", "Policy", "Rules"],
+            path: "Tests/TestSupport", swiftSettings: shell),
+        .testTarget(name: "NetTypesTests", dependencies: ["NetTypes"], swiftSettings: shell),
+        .testTarget(
+            name: "PolicyTests", dependencies: ["NetTypes", "Policy", "TestSupport"],
+            swiftSettings: shell),
+        .testTarget(
+            name: "CompilerTests", dependencies: ["Compiler", "Policy", "Rules", "TestSupport"],
+            exclude: ["Golden"], swiftSettings: shell),
+        .testTarget(
+            name: "ReportsTests", dependencies: ["Reports", "Policy", "TestSupport"],
+            swiftSettings: shell),
+        .testTarget(
+            name: "KernelTests",
+            dependencies: [
+                "Agent", "API", "Compiler", "Lab", "Linux", "Nftables", "Policy", "Reports",
+                "Rules", "TestSupport",
+            ],
+            swiftSettings: shell),
+        .testTarget(
+            name: "DifferentialTests",
+            dependencies: [
+                "Compiler", "Linux", "Nftables", "Policy", "Rules", "TestSupport",
+            ],
+            swiftSettings: shell),
+    ]
+)

@@ -1,0 +1,119 @@
+public import NetTypes
+
+/// A network namespace as discovery found it.
+public struct ObservedNamespace: Hashable, Sendable {
+    public let id: NamespaceID
+    /// Every path at which the namespace is mounted, sorted.
+    public let paths: [String]
+    /// Every process by which a policy or the command line names it, sorted.
+    public let pids: [Int32]
+    public let interfaces: [ObservedInterface]
+
+    public init(
+        id: NamespaceID, paths: [String], pids: [Int32], interfaces: [ObservedInterface]
+    ) {
+        self.id = id
+        self.paths = paths
+        self.pids = pids
+        self.interfaces = interfaces
+    }
+
+    /// Every address of its interfaces, loopback addresses left out.
+    public var addresses: [IPAddress] {
+        Set(interfaces.flatMap(\.addresses)).filter { !$0.isLoopback }.sorted()
+    }
+
+    /// The name people know it by: the shortest file name, or its process, or its inode.
+    public var name: String {
+        let names = paths.map { String($0.split(separator: "/").last ?? "") }
+        return names.min { ($0.count, $0) < ($1.count, $1) }
+            ?? pids.first.map { "pid:\($0)" } ?? id.description
+    }
+}
+
+/// A link of a namespace.
+public struct ObservedInterface: Hashable, Sendable {
+    public let index: Int32
+    public let name: String
+    /// `veth`, `bridge` and so on; nil for a plain device.
+    public let kind: String?
+    /// Link-layer address, 6 bytes on Ethernet.
+    public let hardwareAddress: [UInt8]
+    public let isUp: Bool
+    /// The other end's index in its own namespace; a veth has one.
+    public let peerIndex: Int32?
+    /// The link that bridges or bonds it, in the same namespace.
+    public let controllerIndex: Int32?
+    public let addresses: [IPAddress]
+
+    public init(
+        index: Int32, name: String, kind: String?, hardwareAddress: [UInt8], isUp: Bool,
+        peerIndex: Int32?, controllerIndex: Int32?, addresses: [IPAddress]
+    ) {
+        self.index = index
+        self.name = name
+        self.kind = kind
+        self.hardwareAddress = hardwareAddress
+        self.isUp = isUp
+        self.peerIndex = peerIndex
+        self.controllerIndex = controllerIndex
+        self.addresses = addresses
+    }
+}
+
+/// A namespace that a tenant claims.
+public struct Endpoint: Hashable, Sendable {
+    public let id: NamespaceID
+    public let name: String
+    public let tenant: String
+    public let labels: Labels
+    /// The addresses that are the endpoint's alone, sorted.
+    public let addresses: [IPAddress]
+
+    public init(
+        id: NamespaceID, name: String, tenant: String, labels: Labels, addresses: [IPAddress]
+    ) {
+        self.id = id
+        self.name = name
+        self.tenant = tenant
+        self.labels = labels
+        self.addresses = addresses
+    }
+}
+
+/// Who lives where, as far as it is beyond doubt.
+public struct Topology: Hashable, Sendable {
+    /// Sorted by id.
+    public let endpoints: [Endpoint]
+    /// The host namespace's own addresses.
+    public let host: AddressSet
+    /// Every address that some namespace has, claimed or not, in conflict or not, and every
+    /// pinned one: never a part of the world.
+    public let local: AddressSet
+    public let conflicts: [Conflict]
+    /// Namespaces that no tenant claims, or that more than one does.
+    public let unknown: [NamespaceID]
+
+    public init(
+        endpoints: [Endpoint], host: AddressSet, local: AddressSet, conflicts: [Conflict],
+        unknown: [NamespaceID]
+    ) {
+        self.endpoints = endpoints
+        self.host = host
+        self.local = local
+        self.conflicts = conflicts
+        self.unknown = unknown
+    }
+}
+
+/// Something that two sides claim; it is closed for both.
+public enum Conflict: Hashable, Sendable {
+    /// Endpoints of two tenants, or of one with different labels, have the address.
+    case sharedAddress(IPAddress, by: [String])
+    /// An endpoint has an address outside its tenant's pinned networks.
+    case outsidePinned(IPAddress, endpoint: String, tenant: String)
+    /// An endpoint has an address inside another tenant's pinned networks.
+    case insidePinned(IPAddress, endpoint: String, of: String)
+    /// Several tenants claim the namespace.
+    case sharedNamespace(String, tenants: [String])
+}
