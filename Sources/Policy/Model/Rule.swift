@@ -25,7 +25,9 @@ public struct Rule: Hashable, Sendable {
 
 /// What a policy says about itself.
 public struct PolicyHeader: Hashable, Sendable {
-    /// Unique among policies. Rules that a tenant's settings imply are called
+    /// Unique among policies.
+    ///
+    /// Rules that a tenant's settings imply are called
     /// `tenant/NAME internal`, `tenant/NAME world` or `tenant/NAME host`.
     public let name: String
     public let owner: String?

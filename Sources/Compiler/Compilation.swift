@@ -1,0 +1,84 @@
+public import NetTypes
+public import Policy
+public import Rules
+
+/// The compiled state of every endpoint, and what it takes to follow a change of one file without
+/// compiling the rest again.
+///
+/// Equal policies and topologies give equal states, whatever the way that led to them.
+public struct Compilation: Sendable {
+    public private(set) var policies: PolicySet
+    public let topology: Topology
+    public private(set) var states: [NamespaceID: EndpointState] = [:]
+    /// Endpoints whose state can't be compiled; they are closed.
+    public private(set) var errors: [NamespaceID: CompileError] = [:]
+
+    private let resolver: Resolver
+    private var grantsOfFile: [String: [Int: [Grant]]] = [:]
+    private var filesOfEndpoint: [Set<String>]
+
+    public init(of policies: PolicySet, for topology: Topology) {
+        self.policies = policies
+        self.topology = topology
+        resolver = Resolver(tenants: policies.tenants, topology: topology)
+        filesOfEndpoint = Array(repeating: [], count: topology.endpoints.count)
+        for (path, file) in policies.files { place(resolver.grants(of: file), of: path) }
+        for index in topology.endpoints.indices { compile(index) }
+    }
+
+    /// The state after some files changed, and the endpoints whose state is another now.
+    ///
+    /// Costs what the changed files touch as long as tenants stay as they are, else everything.
+    public func following(
+        _ next: PolicySet, changed paths: Set<String>
+    ) -> (compilation: Compilation, changed: Set<NamespaceID>) {
+        guard next.tenants == policies.tenants else {
+            let whole = Compilation(of: next, for: topology)
+            let changed = topology.endpoints.map(\.id).filter { whole.states[$0] != states[$0] }
+            return (whole, Set(changed))
+        }
+        var copy = self
+        copy.policies = next
+        let touched = copy.replace(paths)
+        var changed: Set<NamespaceID> = []
+        for index in touched {
+            let id = topology.endpoints[index].id
+            copy.compile(index)
+            if copy.states[id] != states[id] { changed.insert(id) }
+        }
+        return (copy, changed)
+    }
+
+    private mutating func replace(_ paths: Set<String>) -> Set<Int> {
+        var touched: Set<Int> = []
+        for path in paths {
+            for index in (grantsOfFile[path] ?? [:]).keys {
+                filesOfEndpoint[index].remove(path)
+                touched.insert(index)
+            }
+            grantsOfFile[path] = nil
+            guard let file = policies.files[path] else { continue }
+            let grants = resolver.grants(of: file)
+            touched.formUnion(grants.keys)
+            place(grants, of: path)
+        }
+        return touched
+    }
+
+    private mutating func place(_ grants: [Int: [Grant]], of path: String) {
+        for index in grants.keys { filesOfEndpoint[index].insert(path) }
+        grantsOfFile[path] = grants
+    }
+
+    private mutating func compile(_ index: Int) {
+        let endpoint = topology.endpoints[index]
+        let grants = filesOfEndpoint[index].flatMap { grantsOfFile[$0]?[index] ?? [] }
+        do {
+            states[endpoint.id] = try EndpointCompiler(endpoint, grants: grants).state()
+            errors[endpoint.id] = nil
+        } catch {
+            states[endpoint.id] = EndpointState(own: endpoint.addresses)
+            errors[endpoint.id] = error
+        }
+    }
+}

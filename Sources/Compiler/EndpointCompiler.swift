@@ -1,0 +1,102 @@
+internal import NetTypes
+internal import Policy
+internal import Rules
+
+/// Compiles the grants of one endpoint.
+struct EndpointCompiler {
+    private let endpoint: Endpoint
+    private let grants: [Grant]
+    /// The distinct sets of peers; every grant speaks of one.
+    private let groups: [PeerAddresses]
+    private let grantsOfGroup: [[Int]]
+    private let marks: [Mark]
+
+    init(_ endpoint: Endpoint, grants unordered: [Grant]) {
+        self.endpoint = endpoint
+        let grants = unordered.sorted { $0.precedes($1) }
+        self.grants = grants
+        var groups: [PeerAddresses] = []
+        var members: [[Int]] = []
+        var groupOfDigest: [UInt64: Int] = [:]
+        for (index, grant) in grants.enumerated() {
+            let group = groupOfDigest[grant.peers.digest] ?? groups.count
+            if group == groups.count {
+                groupOfDigest[grant.peers.digest] = group
+                groups.append(grant.peers)
+                members.append([])
+            }
+            members[group].append(index)
+        }
+        self.groups = groups
+        grantsOfGroup = members
+        marks = Self.marks(of: grants)
+    }
+
+    func state() throws(CompileError) -> EndpointState {
+        var classes = ClassNumbers(grants: grants, grantsOfGroup: grantsOfGroup)
+        var state = EndpointState(own: endpoint.addresses)
+        state.peers4 = Classes.segments(of: groups.map(\.addresses.v4)).map { classes.range($0) }
+        state.peers6 = Classes.segments(of: groups.map(\.addresses.v6)).map { classes.range($0) }
+        for (members, peerClass) in classes.numbers {
+            let granted = members.flatMap { grantsOfGroup[$0] }.sorted()
+            state.ingress += admissions(granted, .ingress, peerClass)
+            state.egress += admissions(granted, .egress, peerClass)
+        }
+        state.ingress.sort()
+        state.egress.sort()
+        for (index, grant) in grants.enumerated() {
+            state.rules[marks[index]] = LiveRule(
+                id: grant.rule.id, direction: grant.direction, policy: grant.rule.policy.name)
+        }
+        try CompileError.check(state, of: endpoint)
+        return state
+    }
+
+    private func admissions(
+        _ granted: [Int], _ direction: Direction, _ peerClass: Mark
+    ) -> [Admission] {
+        let claims = granted.filter { grants[$0].direction == direction }
+            .map { Admissions.Claim(mark: marks[$0], service: grants[$0].service) }
+        return claims.isEmpty ? [] : Admissions.flatten(claims, in: peerClass)
+    }
+
+    /// A mark for each rule and direction.
+    ///
+    /// It is a hash of all that the rule opens here, the peers' addresses included. When a peer
+    /// loses an address, or the rule a port, the mark changes, and every flow that the rule ever
+    /// admitted is judged again at its next packet.
+    private static func marks(of grants: [Grant]) -> [Mark] {
+        var digests: [RuleDirection: Digest] = [:]
+        for grant in grants {
+            var digest = digests[grant.key] ?? Digest()
+            digest.combine(grant.peers.digest)
+            grant.service.hash(into: &digest)
+            digests[grant.key] = digest
+        }
+        var taken: [Mark: RuleDirection] = [:]
+        var marks: [RuleDirection: Mark] = [:]
+        return grants.map { grant in
+            if let mark = marks[grant.key] { return mark }
+            var digest = digests[grant.key] ?? Digest()
+            digest.combine(grant.rule.id.rawValue)
+            digest.combine(byte: grant.direction == .ingress ? 0 : 1)
+            var mark = Mark.rule(hash: digest.value)
+            while taken[mark] != nil {
+                digest.combine(byte: 0xff)
+                mark = Mark.rule(hash: digest.value)
+            }
+            taken[mark] = grant.key
+            marks[grant.key] = mark
+            return mark
+        }
+    }
+}
+
+struct RuleDirection: Hashable {
+    let id: RuleID
+    let direction: Direction
+}
+
+extension Grant {
+    var key: RuleDirection { RuleDirection(id: rule.id, direction: direction) }
+}

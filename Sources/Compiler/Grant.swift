@@ -1,0 +1,47 @@
+internal import NetTypes
+internal import Policy
+
+/// Peers' addresses, shared by all the grants that speak of the same peers.
+final class PeerAddresses: Sendable {
+    let addresses: AddressSet
+    /// Equal for equal sets, in every process.
+    let digest: UInt64
+    /// Whose they are, for readers.
+    let description: String
+
+    init(_ addresses: AddressSet, description: String) {
+        self.addresses = addresses
+        self.description = description
+        var digest = Digest()
+        for range in addresses.v4.ranges {
+            digest.combine(range.lowerBound)
+            digest.combine(range.upperBound)
+        }
+        digest.combine(addresses.v4.ranges.count)
+        for range in addresses.v6.ranges {
+            digest.combine(range.lowerBound)
+            digest.combine(range.upperBound)
+        }
+        self.digest = digest.value
+    }
+}
+
+/// What a rule opens at one endpoint in one direction, for peers whose ports resolve alike.
+struct Grant {
+    let rule: Rule
+    /// The rule's place among those of its file; with the policy's name it decides which of two
+    /// rules that admit the same flow is credited.
+    let order: Int
+    let direction: Direction
+    let peers: PeerAddresses
+    let service: ResolvedService
+
+    func precedes(_ other: Grant) -> Bool {
+        if rule.policy.name != other.rule.policy.name {
+            return rule.policy.name < other.rule.policy.name
+        }
+        if order != other.order { return order < other.order }
+        if direction != other.direction { return direction == .ingress }
+        return (peers.digest, service.boxes.count) < (other.peers.digest, other.service.boxes.count)
+    }
+}

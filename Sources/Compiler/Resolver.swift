@@ -1,0 +1,134 @@
+internal import NetTypes
+internal import Policy
+
+/// Turns the peers of rules into endpoints and addresses of one topology.
+struct Resolver {
+    private let tenants: [String: Tenant]
+    private let topology: Topology
+    private let endpointsOfTenant: [String: [Int]]
+    private let world: AddressSet
+
+    init(tenants: [String: Tenant], topology: Topology) {
+        self.tenants = tenants
+        self.topology = topology
+        endpointsOfTenant = Dictionary(
+            grouping: topology.endpoints.indices, by: { topology.endpoints[$0].tenant })
+        world = Self.world(of: topology)
+    }
+
+    /// The grants of a file's rules, by the index of the endpoint that they open.
+    func grants(of file: PolicyFile) -> [Int: [Grant]] {
+        var result: [Int: [Grant]] = [:]
+        var sides: (from: [Peer], to: [Peer], ends: Ends)?
+        for (order, rule) in file.rules.enumerated() {
+            if sides?.from != rule.from || sides?.to != rule.to {
+                sides = (rule.from, rule.to, ends(of: rule))
+            }
+            guard let ends = sides?.ends else { continue }
+            open(rule, order, ends, into: &result)
+        }
+        return result
+    }
+
+    /// Both ends of a rule, resolved.
+    private struct Ends {
+        let from: [Int]
+        let to: [Int]
+        let sources: PeerAddresses
+        let destinations: PeerAddresses
+    }
+
+    private func ends(of rule: Rule) -> Ends {
+        let from = endpoints(rule.from)
+        let to = endpoints(rule.to)
+        return Ends(
+            from: from, to: to, sources: addresses(rule.from, endpoints: from),
+            destinations: addresses(rule.to, endpoints: to))
+    }
+
+    private func open(
+        _ rule: Rule, _ order: Int, _ ends: Ends, into result: inout [Int: [Grant]]
+    ) {
+        guard rule.service.hasNames else {
+            let service = ResolvedService(rule.service, names: [])
+            let egress = Grant(
+                rule: rule, order: order, direction: .egress, peers: ends.destinations,
+                service: service)
+            let ingress = Grant(
+                rule: rule, order: order, direction: .ingress, peers: ends.sources,
+                service: service)
+            for endpoint in ends.from { result[endpoint, default: []].append(egress) }
+            for endpoint in ends.to { result[endpoint, default: []].append(ingress) }
+            return
+        }
+        openByName(rule, order, ends, into: &result)
+    }
+
+    /// Names mean what each called tenant declares, so each of them gets grants of its own.
+    private func openByName(
+        _ rule: Rule, _ order: Int, _ ends: Ends, into result: inout [Int: [Grant]]
+    ) {
+        let called = Dictionary(grouping: ends.to, by: { topology.endpoints[$0].tenant })
+        for (name, endpoints) in called.sorted(by: { $0.key < $1.key }) {
+            let service = ResolvedService(rule.service, names: tenants[name]?.ports ?? [])
+            guard !service.boxes.isEmpty else { continue }
+            let destinations = PeerAddresses(
+                AddressSet(endpoints.flatMap { topology.endpoints[$0].addresses }),
+                description: name)
+            let egress = Grant(
+                rule: rule, order: order, direction: .egress, peers: destinations, service: service)
+            let ingress = Grant(
+                rule: rule, order: order, direction: .ingress, peers: ends.sources,
+                service: service)
+            for endpoint in ends.from { result[endpoint, default: []].append(egress) }
+            for endpoint in endpoints { result[endpoint, default: []].append(ingress) }
+        }
+    }
+
+    /// The endpoints that the peers select, ascending, each once.
+    private func endpoints(_ peers: [Peer]) -> [Int] {
+        let selected = peers.map(endpoints)
+        return selected.count == 1 ? selected[0] : Set(selected.joined()).sorted()
+    }
+
+    private func endpoints(_ peer: Peer) -> [Int] {
+        guard case .endpoints(let selector, let labels) = peer else { return [] }
+        let candidates: [Int] =
+            switch selector {
+            case .name(let name): endpointsOfTenant[name] ?? []
+            case .labels:
+                tenants.values.filter(selector.matches)
+                    .flatMap { endpointsOfTenant[$0.name] ?? [] }.sorted()
+            }
+        guard let labels else { return candidates }
+        return candidates.filter { labels.matches(topology.endpoints[$0].labels) }
+    }
+
+    private func addresses(_ peers: [Peer], endpoints: [Int]) -> PeerAddresses {
+        var result = AddressSet(endpoints.flatMap { topology.endpoints[$0].addresses })
+        for peer in peers {
+            switch peer {
+            case .endpoints: continue
+            case .network(let prefix, let except):
+                result = result.union(prefix.addresses.subtracting(AddressSet(except)))
+            case .world: result = result.union(world)
+            case .host: result = result.union(topology.host)
+            }
+        }
+        return PeerAddresses(result, description: peers.map(\.description).joined(separator: ", "))
+    }
+
+    private static func world(of topology: Topology) -> AddressSet {
+        let reserved = [
+            // Unspecified (RFC 1122), loopback, link-local, groups and the limited broadcast.
+            Prefix(containing: .v4(0), length: 8), Prefix(containing: .v4(127 << 24), length: 8),
+            Prefix(containing: .v4(0xa9fe_0000), length: 16),
+            Prefix(containing: .v4(0xe000_0000), length: 4),
+            Prefix(containing: .v4(.max), length: 32), Prefix(containing: .v6(0), length: 127),
+            Prefix(containing: .v6(0xfe80 << 112), length: 10),
+            Prefix(containing: .v6(0xff00 << 112), length: 8),
+        ]
+        return AddressSet.all.subtracting(AddressSet(reserved)).subtracting(topology.local)
+            .subtracting(topology.host)
+    }
+}

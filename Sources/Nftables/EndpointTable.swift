@@ -1,0 +1,128 @@
+internal import CNetfilter
+internal import Glibc
+internal import Linux
+internal import NetTypes
+public import Rules
+
+/// Our table in one namespace, and the socket that owns it.
+///
+/// As long as this value lives nobody else can change the table; when it goes, the table stays.
+public struct EndpointTable: ~Copyable, Sendable {
+    let commands: NetfilterSocket
+
+    /// Takes a socket that was opened inside the namespace.
+    public init(_ commands: consuming NetfilterSocket) { self.commands = commands }
+
+    /// What elements that went had counted when they went.
+    public struct Retired: Sendable {
+        public var rules: [Mark: RuleCount] = [:]
+        public var refused: [RefusedFlow: Count] = [:]
+        /// Flows that other rules had admitted before, by the mark that they carry now.
+        public var rejudged: [Mark: UInt64] = [:]
+
+        public init() {}
+    }
+
+    /// How the table is before a change.
+    public enum Presence: Sendable {
+        case absent
+        /// It is there and has to be made anew.
+        case damaged
+        /// It is there, intact, and owned by nobody.
+        case orphaned
+        /// It is there, intact, and ours.
+        case owned
+    }
+
+    /// Brings a change into force in one transaction, or not at all.
+    ///
+    /// Gives the final counters of the rules that went.
+    public func apply(_ changes: Changeset, presence: Presence) throws(NftablesError) -> Retired {
+        var batch = Batch()
+        if presence == .damaged { batch.deleteTable() }
+        if presence != .owned { batch.addTable() }
+        if presence == .absent || presence == .damaged { batch.addProgram() }
+        batch.add(changes)
+        guard batch.hasMessages else { return Retired() }
+        var retired = try commit(batch)
+        if presence == .owned || presence == .orphaned { try settle(&retired) }
+        return retired
+    }
+
+    /// Takes the flows that retired rules only took over out of their counts.
+    private func settle(_ retired: inout Retired) throws(NftablesError) {
+        guard !retired.rules.isEmpty else { return }
+        let taken = try elements(of: Program.SetName.rejudged)
+            .filter { retired.rules[$0.hostMark] != nil }
+        guard !taken.isEmpty else { return }
+        var batch = Batch()
+        batch.forget(keys: taken.map { Array($0.key) }, of: Program.SetName.rejudged)
+        for (mark, flows) in try commit(batch).rejudged {
+            let admitted = retired.rules[mark]?.flows ?? 0
+            retired.rules[mark]?.flows = admitted - min(admitted, flows)
+        }
+    }
+
+    /// Removes the table: everything passes from then on.
+    public func remove() throws(NftablesError) {
+        var batch = Batch()
+        batch.deleteTable()
+        _ = try commit(batch)
+    }
+
+    /// Removes refused flows that have been read; gives what they had counted when they went.
+    public func forget(_ flows: [RefusedFlow]) throws(NftablesError) -> Retired {
+        var batch = Batch()
+        let sets = Dictionary(
+            grouping: flows, by: { $0.reason.setName($0.source.family == .v4 ? 4 : 6) })
+        for (set, flows) in sets.sorted(by: { $0.key < $1.key }) {
+            batch.forget(keys: flows.map(\.key), of: set)
+        }
+        guard batch.hasMessages else { return Retired() }
+        return try commit(batch)
+    }
+
+    private func commit(_ batch: consuming Batch) throws(NftablesError) -> Retired {
+        var retired = Retired()
+        let last = try batch.send(on: commands)
+        while true {
+            guard let datagram = try nextAnswer() else { throw .answerLost }
+            for message in Message.all(in: datagram[...]) {
+                if message.nfTablesType == UInt16(NFT_MSG_DELSETELEM.rawValue) {
+                    retired.credit(message)
+                }
+                guard let answer = Acknowledgement(message) else { continue }
+                if answer.code != 0 {
+                    try discardAnswers()
+                    throw .refused(
+                        object: batch.object(of: message.sequence),
+                        SystemError("nf_tables", on: Program.tableName, code: answer.code),
+                        kernelText: answer.text)
+                }
+                if message.sequence == last { return retired }
+            }
+        }
+    }
+
+    /// The next datagram of an answer; the kernel has answered before `send` returns, so a long
+    /// wait means that the answer was lost.
+    private func nextAnswer() throws(NftablesError) -> [UInt8]? {
+        do {
+            if let datagram = try commands.receive() { return datagram }
+            guard try commands.wait(milliseconds: 1000) else { return nil }
+            return try commands.receive()
+        } catch {
+            if error.code == ENOBUFS { return nil }
+            throw .socket(error)
+        }
+    }
+
+    /// Empties the socket, so that the next exchange starts clean.
+    private func discardAnswers() throws(NftablesError) {
+        do {
+            while try commands.receive() != nil {}
+        } catch {
+            if error.code != ENOBUFS { throw .socket(error) }
+        }
+    }
+}

@@ -1,0 +1,33 @@
+public import Linux
+
+/// Why a conversation with nf_tables failed.
+public enum NftablesError: Error, Sendable {
+    /// The kernel refused an object of a batch; nothing of the batch is in force.
+    case refused(object: String, SystemError, kernelText: String?)
+    /// The socket itself failed.
+    case socket(SystemError)
+    /// Another process owns the table.
+    case owned(byPort: UInt32)
+    /// The kernel sent something that no netlink message looks like.
+    case malformed(String)
+    /// The batch was sent and the answer was lost; the kernel has to be read again.
+    case answerLost
+}
+
+extension NftablesError: CustomStringConvertible {
+    public var description: String {
+        switch self {
+        case .refused(let object, let error, let text):
+            "\(object): \(text ?? error.description)"
+        case .socket(let error): error.description
+        case .owned(let port):
+            """
+            table 'inet ringfence' is owned by another process (netlink port \(port))
+              fix: stop the other agent; only one may hold a namespace
+            """
+        case .malformed(let what): "the kernel's answer can't be read: \(what)"
+        case .answerLost:
+            "the kernel's answer was lost (socket buffer full); the table is read again"
+        }
+    }
+}

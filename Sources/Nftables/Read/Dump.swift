@@ -1,0 +1,111 @@
+internal import CNetfilter
+internal import Linux
+internal import Rules
+
+extension NetfilterSocket {
+    /// Asks one question of nf_tables and gives every message of the answer.
+    ///
+    /// A dump that the kernel marks as interrupted is thrown away and asked for again.
+    func dump(
+        _ type: nf_tables_msg_types, build: (UnsafeMutablePointer<nlmsghdr>) -> Void
+    ) throws(NftablesError) -> [Message] {
+        for _ in 0..<20 {
+            switch try attempt(type, flags: NLM_F_DUMP, build) {
+            case .complete(let messages): return messages
+            case .absent: return []
+            case .interrupted: continue
+            }
+        }
+        throw .malformed("20 dumps in a row were interrupted by changes")
+    }
+
+    /// Asks for one object; nil when there is none.
+    func get(
+        _ type: nf_tables_msg_types, build: (UnsafeMutablePointer<nlmsghdr>) -> Void
+    ) throws(NftablesError) -> Message? {
+        guard case .complete(let messages) = try attempt(type, flags: NLM_F_ACK, build) else {
+            return nil
+        }
+        return messages.first
+    }
+
+    private enum Answer {
+        case complete([Message])
+        case interrupted
+        case absent
+    }
+
+    private func attempt(
+        _ type: nf_tables_msg_types, flags: Int32, _ build: (UnsafeMutablePointer<nlmsghdr>) -> Void
+    ) throws(NftablesError) -> Answer {
+        try ask(type, flags: flags, build)
+        var messages: [Message] = []
+        while true {
+            for message in try datagram() where message.sequence == Self.question {
+                if message.flags & Self.interrupted != 0 { return try drain() }
+                if message.type == Self.done { return .complete(messages) }
+                guard let answer = Acknowledgement(message) else {
+                    messages.append(message)
+                    continue
+                }
+                switch answer.code {
+                case 0: return .complete(messages)
+                case 2: return .absent
+                case 4: return .interrupted
+                default:
+                    let error = SystemError("nf_tables", on: "dump", code: answer.code)
+                    throw .refused(object: "dump", error, kernelText: answer.text)
+                }
+            }
+        }
+    }
+
+    private func ask(
+        _ type: nf_tables_msg_types, flags: Int32, _ build: (UnsafeMutablePointer<nlmsghdr>) -> Void
+    ) throws(NftablesError) {
+        do {
+            try withUnsafeTemporaryAllocation(byteCount: 4096, alignment: 8) {
+                buffer throws(SystemError) in
+                guard let start = buffer.baseAddress else { return }
+                let header = nftnl_nlmsg_build_hdr(
+                    start.assumingMemoryBound(to: CChar.self), UInt16(type.rawValue),
+                    UInt16(Batch.inet), UInt16(flags), Self.question)
+                guard let header else { return }
+                build(header)
+                try send(UnsafeRawBufferPointer(start: start, count: Int(header.pointee.nlmsg_len)))
+            }
+        } catch {
+            throw .socket(error)
+        }
+    }
+
+    /// The messages of the next datagram, waited for.
+    private func datagram() throws(NftablesError) -> [Message] {
+        do throws(SystemError) {
+            while true {
+                if let bytes = try receive() { return Message.all(in: bytes[...]) }
+                guard try wait(milliseconds: 5000) else {
+                    throw SystemError("recv", on: "NETLINK_NETFILTER", code: Self.timedOut)
+                }
+            }
+        } catch {
+            throw .socket(error)
+        }
+    }
+
+    /// Reads an interrupted dump to its end.
+    private func drain() throws(NftablesError) -> Answer {
+        while true {
+            for message in try datagram()
+            where message.type == Self.done || Acknowledgement(message) != nil {
+                return .interrupted
+            }
+        }
+    }
+
+    private static let question: UInt32 = 0x7266_0001
+    /// NLMSG_DONE, NLM_F_DUMP_INTR, ETIMEDOUT.
+    private static let done: UInt16 = 3
+    private static let interrupted: UInt16 = 0x10
+    private static let timedOut: CInt = 110
+}

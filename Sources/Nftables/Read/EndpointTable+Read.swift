@@ -1,0 +1,106 @@
+internal import CNetfilter
+internal import NetTypes
+public import Rules
+
+extension EndpointTable {
+    /// Reads everything that the namespace holds of our table; nil when there is no table.
+    public func read() throws(NftablesError) -> TableReading? {
+        guard let table = try commands.get(NFT_MSG_GETTABLE, build: Question.table) else {
+            return nil
+        }
+        let owner = table.attributes.first(UInt16(NFTA_TABLE_OWNER.rawValue))?.number
+        let program = try ProgramReading(commands)
+        let damage = program.damage
+        var reading = TableReading(
+            isIntact: damage == nil, damage: damage,
+            owner: owner.map { UInt32(truncatingIfNeeded: $0) }, state: .closed,
+            counts: TableCounts(totals: program.totals, unkept: program.unkept))
+        guard damage == nil else { return reading }
+        try readState(into: &reading)
+        try readRefusals(into: &reading.counts)
+        return reading
+    }
+
+    /// Reads the counters alone.
+    public func counts() throws(NftablesError) -> TableCounts {
+        let program = try ProgramReading(countersOf: commands)
+        var reading = TableReading(
+            isIntact: true, damage: nil, owner: nil, state: .closed,
+            counts: TableCounts(totals: program.totals, unkept: program.unkept))
+        try readRules(into: &reading)
+        try readRefusals(into: &reading.counts)
+        return reading.counts
+    }
+
+    private func readState(into reading: inout TableReading) throws(NftablesError) {
+        typealias Name = Program.SetName
+        for set in [Name.own4, Name.own6] {
+            reading.state.own += try elements(of: set).compactMap { IPAddress(bytes: $0.key) }
+        }
+        reading.state.own.sort()
+        reading.state.peers4 = Self.ranges(try elements(of: Name.peers4))
+        reading.state.peers6 = Self.ranges(try elements(of: Name.peers6))
+        try readRules(into: &reading)
+        reading.state.ingress.sort()
+        reading.state.egress.sort()
+    }
+
+    /// The live rules with their counters, and the flows that each of them admitted.
+    private func readRules(into reading: inout TableReading) throws(NftablesError) {
+        typealias Name = Program.SetName
+        for element in try elements(of: Name.rules) {
+            let rule = element.comment.flatMap { LiveRule(comment: $0) }
+            reading.state.rules[element.hostMark] = element.accepts ? rule : nil
+            reading.counts.rules[element.hostMark, default: RuleCount()].traffic += element.count
+        }
+        for element in try elements(of: Name.admitIn) {
+            guard let admission = element.admission else { continue }
+            reading.state.ingress.append(admission)
+            reading.counts.rules[admission.rule, default: RuleCount()].flows += element.count.packets
+        }
+        for element in try elements(of: Name.admitOut) {
+            guard let admission = element.admission else { continue }
+            reading.state.egress.append(admission)
+            reading.counts.rules[admission.rule, default: RuleCount()].flows += element.count.packets
+        }
+        for element in try elements(of: Name.rejudged) {
+            guard let counted = reading.counts.rules[element.hostMark]?.flows else { continue }
+            reading.counts.rules[element.hostMark]?.flows =
+                counted - min(counted, element.count.packets)
+        }
+    }
+
+    private func readRefusals(into counts: inout TableCounts) throws(NftablesError) {
+        for reason in Refusal.allCases where counts.totals[reason]?.packets != 0 {
+            for (digit, family) in [(4, AddressFamily.v4), (6, .v6)] {
+                for element in try elements(of: reason.setName(digit)) {
+                    guard let flow = element.refusedFlow(reason, family) else { continue }
+                    counts.refused[flow, default: .zero] += element.count
+                }
+            }
+        }
+    }
+
+    func elements(of set: String) throws(NftablesError) -> [ReadElement] {
+        ReadElement.all(
+            in: try commands.dump(NFT_MSG_GETSETELEM, build: Question.elements(of: set)))
+    }
+
+    /// Pairs the first keys of intervals with the keys behind them.
+    static func ranges<Number: FixedWidthInteger & UnsignedInteger & Sendable>(
+        _ elements: [ReadElement]
+    ) -> [PeerRange<Number>] {
+        let sorted = elements.map { (number: Number(networkBytes: $0.key), element: $0) }
+            .sorted { ($0.number, $0.element.endsInterval ? 0 : 1) < ($1.number, $1.element.endsInterval ? 0 : 1) }
+        var ranges: [PeerRange<Number>] = []
+        for (index, item) in sorted.enumerated() where !item.element.endsInterval {
+            let next = index + 1 < sorted.count ? sorted[index + 1].number : nil
+            let last = next.map { $0 > item.number ? $0 - 1 : item.number } ?? Number.max
+            ranges.append(
+                PeerRange(
+                    addresses: item.number...last, peerClass: item.element.markData,
+                    comment: item.element.comment ?? ""))
+        }
+        return ranges
+    }
+}

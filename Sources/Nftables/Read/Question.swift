@@ -1,0 +1,25 @@
+internal import CNetfilter
+internal import Rules
+
+/// The attributes that restrict a question to our own table; a host may have thousands of others.
+enum Question {
+    static func table(_ header: UnsafeMutablePointer<nlmsghdr>) {
+        mnl_attr_put_strz(header, UInt16(NFTA_TABLE_NAME.rawValue), Program.tableName)
+    }
+
+    static func rules(_ header: UnsafeMutablePointer<nlmsghdr>) {
+        mnl_attr_put_strz(header, UInt16(NFTA_RULE_TABLE.rawValue), Program.tableName)
+    }
+
+    static func sets(_ header: UnsafeMutablePointer<nlmsghdr>) {
+        mnl_attr_put_strz(header, UInt16(NFTA_SET_TABLE.rawValue), Program.tableName)
+    }
+
+    static func elements(of set: String) -> (UnsafeMutablePointer<nlmsghdr>) -> Void {
+        { header in
+            mnl_attr_put_strz(
+                header, UInt16(NFTA_SET_ELEM_LIST_TABLE.rawValue), Program.tableName)
+            mnl_attr_put_strz(header, UInt16(NFTA_SET_ELEM_LIST_SET.rawValue), set)
+        }
+    }
+}

@@ -1,0 +1,169 @@
+internal import NetTypes
+
+/// The chains of the table. Their order of checks is the design; see docs/design.md.
+extension Program {
+    private static let register = Register(word: 0)
+
+    static let input = Chain(
+        name: "input", hook: .input,
+        rules: [
+            rule("own machine", .loopback(.inputInterface) + [.verdict(.accept)]),
+            rule(
+                "own address from outside",
+                .isIPv4 + .source4 + [.member(of: SetName.own4, key: register, inverted: false)]
+                    + leads(to: .spoofed)),
+            rule(
+                "own address from outside",
+                .isIPv6 + .source6 + [.member(of: SetName.own6, key: register, inverted: false)]
+                    + leads(to: .spoofed)),
+            rule("flows of live rules", .isConfirmed + .followMark),
+            rule("neighbours", .icmpv6(135...136, hopLimit: 255) + [.verdict(.accept)]),
+            rule("routers", .icmpv6(134...134, hopLimit: 255) + [.verdict(.accept)]),
+            rule("listener queries", .icmpv6(130...130, hopLimit: 1) + [.verdict(.accept)]),
+            rule("no flow", .ct(.state, has: Self.invalidOrUntracked) + leads(to: .invalid)),
+            rule("called", .isOriginalDirection + [.verdict(.goTo(judgeName(.ingress)))]),
+            rule("calling", [.verdict(.goTo(judgeName(.egress)))]),
+        ])
+
+    static let output = Chain(
+        name: "output", hook: .output,
+        rules: [
+            rule("own machine", .loopback(.outputInterface) + [.verdict(.accept)]),
+            rule(
+                "foreign source",
+                .isIPv4 + .source4 + [.member(of: SetName.own4, key: register, inverted: true)]
+                    + leads(to: .spoofed)),
+            rule(
+                "foreign source",
+                .isIPv6 + .source6 + [.member(of: SetName.own6, key: register, inverted: true)]
+                    + [.verdict(.goTo(unspecified.name))]),
+            rule("flows of live rules", .isConfirmed + .followMark),
+            rule("neighbours", .icmpv6(135...136, hopLimit: 255) + [.verdict(.accept)]),
+            rule("router wanted", .icmpv6(133...133, hopLimit: 255) + [.verdict(.accept)]),
+            rule("listener reports", .icmpv6(131...132, hopLimit: 1) + [.verdict(.accept)]),
+            rule("listener reports", .icmpv6(143...143, hopLimit: 1) + [.verdict(.accept)]),
+            rule("no flow", .ct(.state, has: Self.invalidOrUntracked) + leads(to: .invalid)),
+            rule("calling", .isOriginalDirection + [.verdict(.goTo(judgeName(.egress)))]),
+            rule("called", [.verdict(.goTo(judgeName(.ingress)))]),
+        ])
+
+    static let forward = Chain(
+        name: "forward", hook: .forward, rules: [rule("not a router", leads(to: .forwarded))])
+
+    /// What a node without an address yet may send from ::, and nothing else.
+    static let unspecified = Chain(
+        name: "no_address", hook: nil,
+        rules: [
+            rule(
+                "duplicate address detection",
+                .isFromUnspecified6 + .icmpv6(135...135, hopLimit: 255) + [.verdict(.accept)]),
+            rule(
+                "router wanted",
+                .isFromUnspecified6 + .icmpv6(133...133, hopLimit: 255) + [.verdict(.accept)]),
+            rule(
+                "listener reports",
+                .isFromUnspecified6 + .icmpv6(143...143, hopLimit: 1) + [.verdict(.accept)]),
+            rule("foreign source", leads(to: .spoofed)),
+        ])
+
+    /// Finds the rule that admits the flow and lets the flow carry it.
+    ///
+    /// The peer's address is the one on the wire: what the endpoint's own NAT made of a call that
+    /// goes out, what came in otherwise. The class waits in the mark between the two lookups.
+    static func judge(_ direction: Direction) -> Chain {
+        let isIngress = direction == .ingress
+        let side: Expression.CtDirection = isIngress ? .original : .reply
+        let admit = isIngress ? SetName.admitIn : SetName.admitOut
+        let same = [Expression].ct(.status, has: destinationChanged, false)
+        let changed = [Expression].ct(.status, has: destinationChanged)
+        return Chain(
+            name: judgeName(direction), hook: nil,
+            rules: [
+                rule("no class yet", [.load([0, 0, 0, 0], into: register)] + setMark),
+                rule("class", [.ct(.source4, side, into: register)] + classify(SetName.peers4)),
+                rule("class", [.ct(.source6, side, into: register)] + classify(SetName.peers6)),
+            ]
+                + (isIngress
+                    ? [rule("rule", admission(.destinationPort, .original, admit))]
+                    : [
+                        rule("rule", same + admission(.destinationPort, .original, admit)),
+                        rule("rule behind own NAT", changed + admission(.sourcePort, .reply, admit)),
+                    ])
+                + [
+                    rule(
+                        "judged again",
+                        .isConfirmed + .ct(.mark, has: Mark.ruleBit)
+                            + [.ct(.mark, nil, into: register)]
+                            + [.add(to: SetName.rejudged, key: register)]),
+                    rule("live rule", .followMark),
+                    rule("admitted once", .isConfirmed + leads(to: .revoked)),
+                    rule("never admitted", leads(to: .refused)),
+                ])
+    }
+
+    /// Counts, drops, keeps the flow and logs its first packet.
+    ///
+    /// A packet that finds its flow in the set costs one lookup. The last rule is reached by what
+    /// has no ports to read, and by everything once a set is full.
+    static func refusal(_ reason: Refusal) -> Chain {
+        let key = reason.hasFlow ? [Expression].flowKey : [Expression].packetKey
+        let drop = Expression.verdict(.drop)
+        func known(_ digit: Int) -> ConstantRule {
+            rule(
+                "known",
+                key(digit)
+                    + [.member(of: reason.setName(digit), key: register, inverted: false), drop])
+        }
+        func new(_ digit: Int) -> ConstantRule {
+            rule("new", key(digit) + [.add(to: reason.setName(digit), key: register), drop])
+        }
+        return Chain(
+            name: reason.rawValue, hook: nil,
+            rules: [
+                rule("all", [.counter]), known(4), known(6),
+                rule(
+                    "first packet",
+                    [
+                        .log(
+                            prefix: reason.logPrefix, group: Refusal.logGroup, snapLength: 128,
+                            queueThreshold: 1)
+                    ]),
+                new(4), new(6), rule("not kept", [.counter, drop]),
+            ])
+    }
+
+    private static func judgeName(_ direction: Direction) -> String {
+        direction == .ingress ? "judge_in" : "judge_out"
+    }
+
+    /// IPS_DST_NAT of linux/netfilter/nf_conntrack_common.h.
+    private static let destinationChanged: UInt32 = 1 << 5
+
+    /// NF_CT_STATE_INVALID_BIT and NF_CT_STATE_UNTRACKED_BIT of the same header.
+    private static let invalidOrUntracked: UInt32 = 1 << 0 | 1 << 6
+
+    private static let setMark: [Expression] = [.setCtMark(from: register)]
+
+    private static func classify(_ peers: String) -> [Expression] {
+        [.map(peers, key: register, into: register)] + setMark
+    }
+
+    private static func admission(
+        _ port: Expression.CtKey, _ side: Expression.CtDirection, _ map: String
+    ) -> [Expression] {
+        [
+            .ct(.mark, nil, into: register), .toNetworkOrder(register),
+            .ct(.ipProtocol, nil, into: Register(word: 1)),
+            .ct(port, side, into: Register(word: 2)),
+            .map(map, key: register, into: register),
+        ] + setMark
+    }
+
+    private static func leads(to reason: Refusal) -> [Expression] {
+        [.verdict(.goTo(reason.rawValue))]
+    }
+
+    private static func rule(_ comment: String, _ expressions: [Expression]) -> ConstantRule {
+        ConstantRule(comment: comment, expressions: expressions)
+    }
+}

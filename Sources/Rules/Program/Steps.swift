@@ -1,0 +1,95 @@
+internal import NetTypes
+
+/// Runs of expressions that the constant rules are made of.
+extension [Expression] {
+    private static let first = Register(word: 0)
+
+    static let isIPv4: Self = [.meta(.netfilterProtocol, into: first), .compare(.equal, first, [2])]
+
+    static let isIPv6: Self = [.meta(.netfilterProtocol, into: first), .compare(.equal, first, [10])]
+
+    /// The loopback device has index 1 in every namespace (LOOPBACK_IFINDEX of net/flow.h).
+    static func loopback(_ key: Expression.MetaKey) -> Self {
+        [.meta(key, into: first), .compare(.equal, first, 1.hostBytes)]
+    }
+
+    static let source4: Self = [.payload(.network, offset: 12, length: 4, into: first)]
+
+    static let source6: Self = [.payload(.network, offset: 8, length: 16, into: first)]
+
+    static let isFromUnspecified6: Self =
+        isIPv6 + source6 + [.compare(.equal, first, [UInt8](repeating: 0, count: 16))]
+
+    /// ICMPv6 of these types with that hop limit: 255 for neighbour discovery (RFC 4861), 1 for
+    /// listener discovery (RFC 3810).
+    static func icmpv6(_ types: ClosedRange<UInt8>, hopLimit: UInt8) -> Self {
+        let type: Self =
+            types.count == 1
+            ? [.compare(.equal, first, [types.lowerBound])]
+            : [
+                .compare(.atLeast, first, [types.lowerBound]),
+                .compare(.atMost, first, [types.upperBound]),
+            ]
+        return isIPv6 + [.payload(.network, offset: 7, length: 1, into: first)]
+            + [.compare(.equal, first, [hopLimit])]
+            + [.meta(.layer4Protocol, into: first), .compare(.equal, first, [58])]
+            + [.payload(.transport, offset: 0, length: 1, into: first)] + type
+    }
+
+    /// Whether a bit of a conntrack number is set.
+    static func ct(_ key: Expression.CtKey, has bits: UInt32, _ wanted: Bool = true) -> Self {
+        [
+            .ct(key, nil, into: first), .mask(first, with: bits.hostBytes),
+            .compare(wanted ? .notEqual : .equal, first, UInt32(0).hostBytes),
+        ]
+    }
+
+    /// IPS_CONFIRMED of linux/netfilter/nf_conntrack_common.h: an earlier packet of the flow passed.
+    static let isConfirmed = ct(.status, has: 1 << 3)
+
+    static let isOriginalDirection: Self = [
+        .ct(.direction, nil, into: first), .compare(.equal, first, [0]),
+    ]
+
+    /// The verdict of the rule whose mark the flow carries, if that rule is live.
+    static let followMark: Self = [
+        .ct(.mark, nil, into: first), .map(Program.SetName.rules, key: first, into: nil),
+    ]
+
+    /// The flow's addresses, protocol and ports in its original direction.
+    static func flowKey(_ digit: Int) -> Self {
+        let isV4 = digit == 4
+        let words: UInt32 = isV4 ? 1 : 4
+        return [
+            .ct(isV4 ? .source4 : .source6, .original, into: first),
+            .ct(isV4 ? .destination4 : .destination6, .original, into: Register(word: words)),
+            .ct(.ipProtocol, nil, into: Register(word: 2 * words)),
+            .ct(.sourcePort, .original, into: Register(word: 2 * words + 1)),
+            .ct(.destinationPort, .original, into: Register(word: 2 * words + 2)),
+        ]
+    }
+
+    /// The same of the packet itself, for what has no flow.
+    static func packetKey(_ digit: Int) -> Self {
+        let isV4 = digit == 4
+        let words: UInt32 = isV4 ? 1 : 4
+        let (offset, length): (UInt32, UInt32) = isV4 ? (12, 4) : (8, 16)
+        return (isV4 ? isIPv4 : isIPv6) + [
+            .payload(.network, offset: offset, length: length, into: first),
+            .payload(
+                .network, offset: offset + length, length: length, into: Register(word: words)),
+            .meta(.layer4Protocol, into: Register(word: 2 * words)),
+            .payload(.transport, offset: 0, length: 2, into: Register(word: 2 * words + 1)),
+            .payload(.transport, offset: 2, length: 2, into: Register(word: 2 * words + 2)),
+        ]
+    }
+}
+
+extension UInt32 {
+    /// nftables compares registers in host byte order unless they came from a packet.
+    var hostBytes: [UInt8] { Array(networkBytes.reversed()) }
+}
+
+extension Int {
+    fileprivate var hostBytes: [UInt8] { UInt32(self).hostBytes }
+}

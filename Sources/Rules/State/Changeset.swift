@@ -1,0 +1,78 @@
+public import NetTypes
+
+/// The elements that turn one state of an endpoint into another, in one transaction.
+public struct Changeset: Hashable, Sendable {
+    /// Elements that go and elements that come.
+    public struct Delta<Element: Hashable & Sendable>: Hashable, Sendable {
+        public var removed: [Element]
+        public var added: [Element]
+
+        public init(removed: [Element] = [], added: [Element] = []) {
+            self.removed = removed
+            self.added = added
+        }
+
+        public var isEmpty: Bool { removed.isEmpty && added.isEmpty }
+        public var count: Int { removed.count + added.count }
+    }
+
+    /// A mark and its rule.
+    public struct Entry: Hashable, Sendable {
+        public let mark: Mark
+        public let rule: LiveRule
+
+        public init(mark: Mark, rule: LiveRule) {
+            self.mark = mark
+            self.rule = rule
+        }
+    }
+
+    /// Whether the table is to be built first, with its constant rules, replacing any other.
+    public var createsTable: Bool
+    public var own: Delta<IPAddress>
+    public var peers4: Delta<PeerRange<UInt32>>
+    public var peers6: Delta<PeerRange<UInt128>>
+    public var ingress: Delta<Admission>
+    public var egress: Delta<Admission>
+    public var rules: Delta<Entry>
+
+    /// Nothing to do: the kernel already holds what is wanted.
+    public var isEmpty: Bool { !createsTable && count == 0 }
+
+    /// How many elements are sent.
+    public var count: Int {
+        own.count + peers4.count + peers6.count + ingress.count + egress.count + rules.count
+    }
+}
+
+extension EndpointState {
+    /// What makes this state out of another; nil is a namespace without an intact table.
+    public func changes(from held: EndpointState?) -> Changeset {
+        let before = held ?? .closed
+        return Changeset(
+            createsTable: held == nil,
+            own: .between(before.own, own),
+            peers4: .between(before.peers4, peers4),
+            peers6: .between(before.peers6, peers6),
+            ingress: .between(before.ingress, ingress),
+            egress: .between(before.egress, egress),
+            rules: .between(before.entries, entries))
+    }
+
+    /// The live rules in the order of their marks.
+    public var entries: [Changeset.Entry] {
+        rules.map { Changeset.Entry(mark: $0.key, rule: $0.value) }
+            .sorted { $0.mark < $1.mark }
+    }
+}
+
+extension Changeset.Delta {
+    /// Order is kept, so equal inputs give equal deltas.
+    static func between(_ before: [Element], _ after: [Element]) -> Self {
+        if before == after { return Self() }
+        let old = Set(before)
+        let new = Set(after)
+        return Self(
+            removed: before.filter { !new.contains($0) }, added: after.filter { !old.contains($0) })
+    }
+}

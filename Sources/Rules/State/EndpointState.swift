@@ -1,0 +1,95 @@
+public import NetTypes
+
+/// All the policy of one endpoint, as its maps hold it.
+///
+/// The constant rules around the maps are `Program`. An endpoint without a table lets everything
+/// pass, one with an empty state nothing: `EndpointState?` keeps the two apart.
+public struct EndpointState: Hashable, Sendable {
+    /// The addresses that the endpoint may send from, and nobody else to it; sorted.
+    public var own: [IPAddress]
+    /// Disjoint, ascending.
+    public var peers4: [PeerRange<UInt32>]
+    /// Disjoint, ascending.
+    public var peers6: [PeerRange<UInt128>]
+    /// What others may open to the endpoint; disjoint, ascending.
+    public var ingress: [Admission]
+    /// What the endpoint may open to others; disjoint, ascending.
+    public var egress: [Admission]
+    /// The live rules.
+    public var rules: [Mark: LiveRule]
+
+    public init(
+        own: [IPAddress] = [], peers4: [PeerRange<UInt32>] = [],
+        peers6: [PeerRange<UInt128>] = [], ingress: [Admission] = [], egress: [Admission] = [],
+        rules: [Mark: LiveRule] = [:]
+    ) {
+        self.own = own
+        self.peers4 = peers4
+        self.peers6 = peers6
+        self.ingress = ingress
+        self.egress = egress
+        self.rules = rules
+    }
+
+    /// Nothing may pass.
+    public static let closed = EndpointState()
+
+    /// The admissions of one direction.
+    public func admissions(_ direction: Direction) -> [Admission] {
+        direction == .ingress ? ingress : egress
+    }
+}
+
+/// Addresses that every rule of the endpoint treats alike.
+public struct PeerRange<Number: FixedWidthInteger & UnsignedInteger & Sendable>: Hashable, Sendable
+{
+    public let addresses: ClosedRange<Number>
+    public let peerClass: Mark
+    /// Whose addresses they are, for readers of the listing.
+    public let comment: String
+
+    public init(addresses: ClosedRange<Number>, peerClass: Mark, comment: String = "") {
+        self.addresses = addresses
+        self.peerClass = peerClass
+        self.comment = comment
+    }
+}
+
+/// The rule that admits a box of (class, protocols, ports).
+public struct Admission: Hashable, Sendable {
+    public let peerClass: Mark
+    public let protocols: ClosedRange<UInt8>
+    /// Destination ports; for ICMP the type in the high byte and the code in the low one.
+    public let ports: ClosedRange<UInt16>
+    public let rule: Mark
+
+    public init(
+        peerClass: Mark, protocols: ClosedRange<UInt8>, ports: ClosedRange<UInt16>, rule: Mark
+    ) {
+        self.peerClass = peerClass
+        self.protocols = protocols
+        self.ports = ports
+        self.rule = rule
+    }
+}
+
+extension Admission: Comparable {
+    public static func < (left: Admission, right: Admission) -> Bool {
+        (left.peerClass, left.protocols.lowerBound, left.ports.lowerBound)
+            < (right.peerClass, right.protocols.lowerBound, right.ports.lowerBound)
+    }
+}
+
+/// A rule that is in force at an endpoint.
+public struct LiveRule: Hashable, Sendable {
+    public let id: RuleID
+    public let direction: Direction
+    /// The policy's name, for readers of the listing.
+    public let policy: String
+
+    public init(id: RuleID, direction: Direction, policy: String) {
+        self.id = id
+        self.direction = direction
+        self.policy = policy
+    }
+}
