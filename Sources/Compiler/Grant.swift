@@ -29,19 +29,19 @@ final class PeerAddresses: Sendable {
 /// What a rule opens at one endpoint in one direction, for peers whose ports resolve alike.
 struct Grant {
     let rule: Rule
-    /// The rule's place among those of its file; with the policy's name it decides which of two
-    /// rules that admit the same flow is credited.
-    let order: Int
     let direction: Direction
     let peers: PeerAddresses
     let service: ResolvedService
 
+    /// The earlier of two grants is credited with a flow that both admit: policies by name, then
+    /// rules in the order of the file.
     func precedes(_ other: Grant) -> Bool {
         if rule.policy.name != other.rule.policy.name {
             return rule.policy.name < other.rule.policy.name
         }
-        if order != other.order { return order < other.order }
+        if rule.place != other.rule.place { return rule.place < other.rule.place }
+        if rule.id != other.rule.id { return rule.id < other.rule.id }
         if direction != other.direction { return direction == .ingress }
-        return (peers.digest, service.boxes.count) < (other.peers.digest, other.service.boxes.count)
+        return peers.digest < other.peers.digest
     }
 }

@@ -20,12 +20,12 @@ struct Resolver {
     func grants(of file: PolicyFile) -> [Int: [Grant]] {
         var result: [Int: [Grant]] = [:]
         var sides: (from: [Peer], to: [Peer], ends: Ends)?
-        for (order, rule) in file.rules.enumerated() {
+        for rule in file.rules {
             if sides?.from != rule.from || sides?.to != rule.to {
                 sides = (rule.from, rule.to, ends(of: rule))
             }
             guard let ends = sides?.ends else { continue }
-            open(rule, order, ends, into: &result)
+            open(rule, ends, into: &result)
         }
         return result
     }
@@ -47,26 +47,26 @@ struct Resolver {
     }
 
     private func open(
-        _ rule: Rule, _ order: Int, _ ends: Ends, into result: inout [Int: [Grant]]
+        _ rule: Rule, _ ends: Ends, into result: inout [Int: [Grant]]
     ) {
         guard rule.service.hasNames else {
             let service = ResolvedService(rule.service, names: [])
             let egress = Grant(
-                rule: rule, order: order, direction: .egress, peers: ends.destinations,
+                rule: rule, direction: .egress, peers: ends.destinations,
                 service: service)
             let ingress = Grant(
-                rule: rule, order: order, direction: .ingress, peers: ends.sources,
+                rule: rule, direction: .ingress, peers: ends.sources,
                 service: service)
             for endpoint in ends.from { result[endpoint, default: []].append(egress) }
             for endpoint in ends.to { result[endpoint, default: []].append(ingress) }
             return
         }
-        openByName(rule, order, ends, into: &result)
+        openByName(rule, ends, into: &result)
     }
 
     /// Names mean what each called tenant declares, so each of them gets grants of its own.
     private func openByName(
-        _ rule: Rule, _ order: Int, _ ends: Ends, into result: inout [Int: [Grant]]
+        _ rule: Rule, _ ends: Ends, into result: inout [Int: [Grant]]
     ) {
         let called = Dictionary(grouping: ends.to, by: { topology.endpoints[$0].tenant })
         for (name, endpoints) in called.sorted(by: { $0.key < $1.key }) {
@@ -76,9 +76,9 @@ struct Resolver {
                 AddressSet(endpoints.flatMap { topology.endpoints[$0].addresses }),
                 description: name)
             let egress = Grant(
-                rule: rule, order: order, direction: .egress, peers: destinations, service: service)
+                rule: rule, direction: .egress, peers: destinations, service: service)
             let ingress = Grant(
-                rule: rule, order: order, direction: .ingress, peers: ends.sources,
+                rule: rule, direction: .ingress, peers: ends.sources,
                 service: service)
             for endpoint in ends.from { result[endpoint, default: []].append(egress) }
             for endpoint in endpoints { result[endpoint, default: []].append(ingress) }
@@ -121,7 +121,7 @@ struct Resolver {
     private static func world(of topology: Topology) -> AddressSet {
         let reserved = [
             // Unspecified (RFC 1122), loopback, link-local, groups and the limited broadcast.
-            Prefix(containing: .v4(0), length: 8), Prefix(containing: .v4(127 << 24), length: 8),
+            Prefix(containing: .v4(0), length: 32), Prefix(containing: .v4(127 << 24), length: 8),
             Prefix(containing: .v4(0xa9fe_0000), length: 16),
             Prefix(containing: .v4(0xe000_0000), length: 4),
             Prefix(containing: .v4(.max), length: 32), Prefix(containing: .v6(0), length: 127),

@@ -101,13 +101,16 @@ extension Program {
                 ])
     }
 
-    /// Counts, drops, keeps the flow and logs its first packet.
+    /// Counts, drops, keeps the flow, and logs its first packet once it is kept: who hears the log
+    /// finds the flow in the set.
     ///
     /// A packet that finds its flow in the set costs one lookup. The last rule is reached by what
     /// has no ports to read, and by everything once a set is full.
     static func refusal(_ reason: Refusal) -> Chain {
         let key = reason.hasFlow ? [Expression].flowKey : [Expression].packetKey
         let drop = Expression.verdict(.drop)
+        let log = Expression.log(
+            prefix: reason.logPrefix, group: Refusal.logGroup, snapLength: 128, queueThreshold: 1)
         func known(_ digit: Int) -> ConstantRule {
             rule(
                 "known",
@@ -115,20 +118,15 @@ extension Program {
                     + [.member(of: reason.setName(digit), key: register, inverted: false), drop])
         }
         func new(_ digit: Int) -> ConstantRule {
-            rule("new", key(digit) + [.add(to: reason.setName(digit), key: register), drop])
+            rule(
+                "first packet",
+                key(digit) + [.add(to: reason.setName(digit), key: register), log, drop])
         }
         return Chain(
             name: reason.rawValue, hook: nil,
             rules: [
-                rule("all", [.counter]), known(4), known(6),
-                rule(
-                    "first packet",
-                    [
-                        .log(
-                            prefix: reason.logPrefix, group: Refusal.logGroup, snapLength: 128,
-                            queueThreshold: 1)
-                    ]),
-                new(4), new(6), rule("not kept", [.counter, drop]),
+                rule("all", [.counter]), known(4), known(6), new(4), new(6),
+                rule("not kept", [.counter, drop]),
             ])
     }
 
