@@ -1,0 +1,97 @@
+/// A directory tree of policy files, read without trust in what lies there.
+public struct PolicyDirectory: Sendable {
+    /// How much a directory may hold; whatever is beyond is a problem, never cut off in silence.
+    public struct Limits: Hashable, Sendable {
+        public var bytesPerFile = 4 << 20
+        public var files = 20_000
+        public var depth = 16
+
+        public init() {}
+    }
+
+    /// As the user typed it, without a slash at the end.
+    public let path: String
+    public let limits: Limits
+
+    public init(_ path: String, limits: Limits = Limits()) {
+        self.path = path.count > 1 && path.hasSuffix("/") ? String(path.dropLast()) : path
+        self.limits = limits
+    }
+
+    /// Every policy file with its bytes.
+    ///
+    /// The bytes are taken over from the previous snapshot where the file is still the same.
+    public func snapshot(after previous: Snapshot = Snapshot()) -> Snapshot {
+        let walk = PolicyWalk(of: path, limits: limits)
+        var snapshot = Snapshot(problems: walk.problems)
+        for path in walk.files {
+            snapshot.take(path, from: self, unlessSameAs: previous.files[path])
+        }
+        return snapshot
+    }
+
+    /// Reads one file again, or finds that it is gone, in a snapshot that otherwise stays.
+    public func refresh(_ path: String, in snapshot: inout Snapshot) {
+        snapshot.files[path] = nil
+        snapshot.problems[path] = nil
+        snapshot.take(path, from: self, unlessSameAs: nil)
+        if case .system(let error) = snapshot.problems[path], error.isAbsence {
+            snapshot.problems[path] = nil
+        }
+    }
+}
+
+extension PolicyDirectory {
+    /// A file as it was read.
+    public struct File: Hashable, Sendable {
+        public let bytes: [UInt8]
+        public let signature: FileSignature
+        /// Whether a later change is sure to show in the signature.
+        let isSettled: Bool
+    }
+
+    /// What a tree of policy files held.
+    public struct Snapshot: Hashable, Sendable {
+        /// By path, as the user would type it.
+        public internal(set) var files: [String: File] = [:]
+        /// By path: what could not be read, the directory itself included.
+        public internal(set) var problems: [String: Problem] = [:]
+
+        public init() {}
+
+        init(problems: [String: Problem]) { self.problems = problems }
+    }
+
+    /// Why something was not read.
+    public enum Problem: Error, Hashable, Sendable {
+        case system(SystemError)
+        /// A pipe, a socket or a device.
+        case notAFile
+        case tooLarge(limit: Int)
+        /// Somebody kept writing while it was read.
+        case changing
+        /// A symbolic link leads back to a directory above it.
+        case loop
+        case tooDeep(limit: Int)
+        case tooManyFiles(limit: Int)
+    }
+}
+
+extension PolicyDirectory.Snapshot {
+    fileprivate mutating func take(
+        _ path: String, from directory: PolicyDirectory,
+        unlessSameAs known: PolicyDirectory.File?
+    ) {
+        do throws(PolicyDirectory.Problem) {
+            if let known, known.isSettled, known.signature == (try? FileStatus(at: path))?.signature
+            {
+                files[path] = known
+            } else {
+                files[path] = try PolicyDirectory.File(
+                    reading: path, limit: directory.limits.bytesPerFile)
+            }
+        } catch {
+            problems[path] = error
+        }
+    }
+}

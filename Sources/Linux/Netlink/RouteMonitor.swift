@@ -1,0 +1,56 @@
+private import CLinux
+private import Glibc
+
+/// Tells when links or addresses of one namespace change.
+public struct RouteMonitor: ~Copyable, Sendable {
+    /// What the kernel has told since the last look.
+    public enum News: Hashable, Sendable {
+        case nothing
+        /// Something has changed: read links and addresses again.
+        case changed
+        /// More changed than the socket could hold: read again, and doubt what was concluded.
+        case overflowed
+    }
+
+    private let socket: NetlinkSocket
+
+    /// Readable when there is news.
+    public var descriptor: CInt { socket.descriptor.rawValue }
+
+    /// Opens it in the calling thread's namespace.
+    ///
+    /// The system call is `socket`.
+    ///
+    /// The capacity is how many bytes of news the kernel keeps before it overflows.
+    public init(capacity: CInt = 1 << 20) throws(SystemError) {
+        let groups = [RTNLGRP_LINK, RTNLGRP_IPV4_IFADDR, RTNLGRP_IPV6_IFADDR]
+        socket = try NetlinkSocket(
+            groups: groups.map(\.rawValue), receiveBuffer: capacity, blocking: false)
+    }
+
+    /// Opens it in another namespace.
+    public init(
+        in namespace: borrowing NetworkNamespace, capacity: CInt = 1 << 20
+    ) throws(SystemError) {
+        self = try namespace.run { () throws(SystemError) in
+            try RouteMonitor(capacity: capacity)
+        }
+    }
+
+    /// Takes all news and never waits.
+    ///
+    /// The system call is `recv`.
+    public borrowing func drain() throws(SystemError) -> News {
+        var news = News.nothing
+        while true {
+            do throws(SystemError) {
+                _ = try socket.receive()
+                if news == .nothing { news = .changed }
+            } catch  where error.code == ENOBUFS {
+                news = .overflowed
+            } catch  where error.code == EAGAIN {
+                return news
+            }
+        }
+    }
+}
