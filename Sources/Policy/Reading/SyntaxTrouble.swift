@@ -1,0 +1,58 @@
+import Yams
+
+/// Why a text isn't YAML, in words that help.
+struct SyntaxTrouble {
+    let message: String
+    let fix: String
+    /// Counted in the text that was composed.
+    let mark: Mark?
+
+    init(_ error: any Error) {
+        guard let error = error as? YamlError else {
+            self.init("not valid YAML: \(error)", mark: nil)
+            return
+        }
+        switch error {
+        case .scanner(let context, let problem, let mark, _),
+            .parser(let context, let problem, let mark, _),
+            .composer(let context, let problem, let mark, _):
+            self.init(context: context, problem: problem, mark: mark)
+        case .reader(let problem, _, _, _): self.init("not valid YAML: \(problem)", mark: nil)
+        default: self.init("not valid YAML", mark: nil)
+        }
+    }
+
+    private init(context: YamlError.Context?, problem: String, mark: Mark) {
+        if problem.contains("Maximum nesting level") {
+            self.init("lists and mappings are nested too deep", mark: mark)
+        } else if problem.contains("undefined alias") {
+            self.init("an unquoted '*' starts an alias, and policy files use none", mark: mark)
+        } else if problem.contains("unexpected end of stream"), let context {
+            self.init("the quote that opens here is never closed", mark: context.mark)
+        } else {
+            let context = context.map { " \($0.text)" } ?? ""
+            self.init("not valid YAML:\(context) \(problem)", mark: mark)
+        }
+    }
+
+    private init(_ message: String, mark: Mark?) {
+        self.message = message
+        self.mark = mark
+        fix = Self.fixes.first { message.contains($0.symptom) }?.fix
+            ?? "check the indentation, the quotes and the ': ' after each key around this place"
+    }
+
+    private static let fixes: [(symptom: String, fix: String)] = [
+        ("nested too deep", "write the flat form that docs/policy-format.md shows"),
+        ("starts an alias", "put the text in quotes, or write the value out"),
+        ("never closed", "close it, on the same line if the text has one line"),
+        (
+            "mapping values are not allowed",
+            "put a text that holds ': ' in quotes, or indent the line like its neighbours"
+        ),
+        ("cannot start any token", "put the text in quotes"),
+        ("expected ',' or ']'", "separate the items by ',' and close the list by ']'"),
+        ("expected ',' or '}'", "separate the entries by ',' and close the mapping by '}'"),
+        ("could not find expected ':'", "write ': ' after the key"),
+    ]
+}

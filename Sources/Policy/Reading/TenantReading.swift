@@ -1,0 +1,127 @@
+import NetTypes
+
+extension DocumentReader {
+    private static let tenantKeys = [
+        "apiVersion", "kind", "name", "labels", "endpoints", "addresses", "ports", "internal",
+        "world", "host",
+    ]
+
+    /// A document of the kind Tenant.
+    mutating func tenant(_ node: SourceNode) -> PolicyDocument? {
+        let what = "a Tenant"
+        guard let fields = fields(node, of: what, keys: Self.tenantKeys, example: "kind: Tenant")
+        else { return nil }
+        let named = require("name", in: fields, of: what, example: "name: shop")
+        let name = named.flatMap { self.name($0, "name") }
+        let place = named?.place ?? node.place
+        let tenant = Tenant(
+            name: name ?? "", labels: fields["labels"].map { labels($0) } ?? [:],
+            claims: fields["endpoints"].map { claims($0) } ?? [],
+            pinned: fields["addresses"].map { pinned($0) },
+            ports: fields["ports"].map { namedPorts($0) } ?? [], place: place)
+        let rules =
+            internalRules(fields, tenant) + outsideRules("world", .world, fields, tenant)
+            + outsideRules("host", .host, fields, tenant)
+        return name.map { _ in .tenant(tenant, rules: rules) }
+    }
+
+    private mutating func pinned(_ node: SourceNode) -> [Prefix] {
+        let items = items(
+            node, of: "addresses", example: "addresses: [10.0.1.0/24]",
+            ifEmpty: "list a network, or delete 'addresses' to leave them free")
+        return (items ?? []).compactMap { prefix($0, "addresses") }
+    }
+}
+
+// Declared ports.
+extension DocumentReader {
+    private mutating func namedPorts(_ node: SourceNode) -> [NamedPort] {
+        guard case .mapping(let entries) = node.content else {
+            report(
+                "ports is a mapping of names to ports, and here stands \(node.found)",
+                fix: "write it as 'ports: {http: 8080}'", at: node.place)
+            return []
+        }
+        return entries.compactMap { entry in
+            let isName = checkName(entry.key, "a port's name", .port, at: entry.keyPlace)
+            let port = namedPort(entry.key, entry.value)
+            return isName ? port : nil
+        }
+    }
+
+    private mutating func namedPort(_ name: String, _ node: SourceNode) -> NamedPort? {
+        guard case .mapping = node.content else {
+            return number(node, "a port", in: 1...65535)
+                .map { NamedPort(name: name, ipProtocol: .tcp, port: UInt16($0)) }
+        }
+        let what = "a declared port"
+        guard
+            let fields = fields(
+                node, of: what, keys: ["protocol", "port"], example: "{protocol: tcp, port: 5432}")
+        else { return nil }
+        let words = IPProtocol.named.filter(\.value.hasPorts)
+        let word = require("protocol", in: fields, of: what, example: "protocol: tcp")
+            .flatMap { self.word($0, "protocol", among: words.map(\.name)) }
+        let port = require("port", in: fields, of: what, example: "port: 5432")
+            .flatMap { self.number($0, "port", in: 1...65535) }
+        guard let port, let number = words.first(where: { $0.name == word })?.value else { return nil }
+        return NamedPort(name: name, ipProtocol: number, port: UInt16(port))
+    }
+}
+
+// What the settings imply.
+extension DocumentReader {
+    private static let directionKeys = ["to", "from"]
+
+    private mutating func internalRules(_ fields: Fields, _ tenant: Tenant) -> [Rule] {
+        if let node = fields["internal"] {
+            guard word(node, "internal", among: ["allow", "deny"]) == "allow" else { return [] }
+        }
+        let header = PolicyHeader(name: "tenant/\(tenant.name) internal")
+        let place = fields.keyPlace("internal") ?? tenant.place
+        return rules(header, from: [tenant.peer], to: [tenant.peer], [(.any, place)])
+    }
+
+    private mutating func outsideRules(
+        _ key: String, _ outside: Peer, _ fields: Fields, _ tenant: Tenant
+    ) -> [Rule] {
+        guard let node = fields[key],
+            let sides = self.fields(
+                node, of: key, keys: Self.directionKeys, example: "\(key): {to: all}")
+        else { return [] }
+        if sides.entries.isEmpty {
+            report(
+                "\(key) is an empty mapping", fix: "add 'to' or 'from', or delete '\(key)'",
+                at: node.place)
+        }
+        let header = PolicyHeader(name: "tenant/\(tenant.name) \(key)")
+        let outgoing = allowed("to", in: sides, names: .undeclared(destination: "'\(key)'"))
+        let incoming = allowed("from", in: sides, names: .declared(by: [tenant.peer]))
+        return rules(header, from: [tenant.peer], to: [outside], outgoing)
+            + rules(header, from: [outside], to: [tenant.peer], incoming)
+    }
+
+    private mutating func allowed(
+        _ key: String, in sides: Fields, names: PortNames
+    ) -> [(service: Service, place: SourcePlace)] {
+        guard let node = sides[key] else { return [] }
+        if case .list = node.content {
+            return services(node, key, names: names, ifEmpty: "write '\(key): none'")
+        }
+        switch node.text {
+        case "all": return [(.any, sides.keyPlace(key) ?? node.place)]
+        case "none": return []
+        default:
+            report(
+                "\(key) is \(node.found), and must be none, all or a list of allow entries",
+                fix: "write '\(key): none' or '\(key): [{protocol: tcp, ports: [443]}]'",
+                at: node.place)
+            return []
+        }
+    }
+}
+
+extension Tenant {
+    /// All of the tenant's endpoints.
+    fileprivate var peer: Peer { .endpoints(of: .name(name), nil) }
+}
