@@ -1,5 +1,3 @@
-public import NetTypes
-
 /// All policies of a directory, checked against each other.
 public struct PolicySet: Hashable, Sendable {
     /// By path.
