@@ -33,17 +33,17 @@ enum Lack: Hashable {
         switch self {
         case .port, .message, .anyPort: 1
         case .closedHere: 2
-        case .ipProtocol: 3
-        case .endpointLabel, .excepted, .addressUnknown: 4
+        case .endpointLabel, .excepted, .addressUnknown: 3
+        case .ipProtocol: 4
         case .turned: 5
         case .tenantLabel: 6
-        case .outside: 7
+        case .outside: 8
         case .otherParty: 10
         }
     }
 
     /// The greatest sum of a rule that is worth showing: one wrong party and a wrong protocol.
-    static let farthest = 13
+    static let farthest = 14
 }
 
 extension Lack: CustomStringConvertible {
