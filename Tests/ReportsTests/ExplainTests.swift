@@ -1,4 +1,5 @@
 import NetTypes
+import Reports
 import Testing
 
 @testable import Policy
@@ -149,5 +150,38 @@ struct ExplainTests {
 
         #expect(report.isAdmitted)
         #expect(report.ends.map(\.rule) == [nil, nil])
+    }
+}
+
+/// The words of an explanation on a terminal.
+struct ExplainTextTests {
+    @Test func `says who refuses, why, and what to write`() throws {
+        let rule = Fixture.rule(
+            "sql", from: [.named("shop")], to: [.named("db")], .tcp(5432...5432))
+        let policies = Fixture.policies(ExplainTests.tenants, [rule])
+
+        let report = try policies.explain(
+            from: .tenant("shop"), to: .tenant("db"), ipProtocol: .tcp, port: 1)
+
+        #expect(
+            report.text(width: nil) == """
+                shop > db tcp 1: refused
+                  egress of shop: refused
+                    policy sql (owner team-sql, SEC-1) at policies/test.yaml:5:5: port 1 is not among 5432
+                    fix: add port 1 to the rule
+                  ingress of db: refused
+                    policy sql (owner team-sql, SEC-1) at policies/test.yaml:5:5: port 1 is not among 5432
+                    fix: add port 1 to the rule
+
+                """)
+    }
+
+    @Test func `a hostile name can't add lines`() throws {
+        let name = "a\nb > c tcp 1: admitted"
+        let policies = Fixture.policies([Fixture.tenant(name)], [])
+
+        let report = try policies.explain(from: .tenant(name), to: .world, ipProtocol: .tcp)
+
+        #expect(report.text(width: nil).split(separator: "\n").count == 4)
     }
 }
