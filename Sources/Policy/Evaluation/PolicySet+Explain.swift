@@ -1,0 +1,113 @@
+public import NetTypes
+
+extension PolicySet {
+    /// Why an endpoint refuses a flow; nil if it doesn't.
+    public func explanation(
+        for flow: Flow, at endpoint: Endpoint, direction: Direction, in topology: Topology
+    ) -> Explanation? {
+        guard !endpoint.addresses.contains(flow.peer(direction)) else { return nil }
+        let question = question(flow, at: endpoint, direction: direction, in: topology)
+        return answer(question, at: direction).refusal
+    }
+
+    /// What both ends of a flow say to it, and why.
+    public func explain(_ flow: Flow, in topology: Topology) -> ExplainReport {
+        let question = Question(
+            source: end(flow.source, in: topology),
+            destination: end(flow.destination, in: topology),
+            ipProtocol: flow.ipProtocol, wanted: flow.destinationPort...flow.destinationPort)
+        let ends = [Direction.egress, .ingress].compactMap { direction in
+            topology.endpoint(with: flow.peer(direction.reversed)).map {
+                explain(flow, at: $0, direction: direction, in: topology)
+            }
+        }
+        return ExplainReport(
+            source: flow.source.description, destination: flow.destination.description,
+            service: question.service, ends: ends)
+    }
+
+    /// What policies say to a flow between two parties, whoever is discovered.
+    ///
+    /// Endpoints of one tenant are taken to be two different ones. Without a port or a message,
+    /// the question is whether one rule admits all of them.
+    ///
+    /// - Throws: `ExplainError` if a party is a tenant that no file declares.
+    public func explain(
+        from: Party, to: Party, ipProtocol: IPProtocol, port: UInt16? = nil,
+        icmp: ICMPMessage? = nil
+    ) throws(ExplainError) -> ExplainReport {
+        let question = Question(
+            source: try end(from), destination: try end(to), ipProtocol: ipProtocol,
+            wanted: port.map { $0...$0 } ?? icmp?.range ?? UInt16.min...UInt16.max)
+        let ends = [Direction.egress, .ingress].compactMap { direction in
+            question.end(direction).tenant.map { tenant in
+                let (rule, refusal) = answer(question, at: direction)
+                return EndExplanation(
+                    tenant: tenant.name, endpoint: nil, direction: direction, rule: rule,
+                    refusal: refusal)
+            }
+        }
+        return ExplainReport(
+            source: from.description, destination: to.description, service: question.service,
+            ends: ends)
+    }
+
+    private func explain(
+        _ flow: Flow, at endpoint: Endpoint, direction: Direction, in topology: Topology
+    ) -> EndExplanation {
+        let isLoopback = endpoint.addresses.contains(flow.peer(direction))
+        let question = question(flow, at: endpoint, direction: direction, in: topology)
+        let (rule, refusal) = isLoopback ? (nil, nil) : answer(question, at: direction)
+        return EndExplanation(
+            tenant: endpoint.tenant, endpoint: endpoint.name, direction: direction, rule: rule,
+            refusal: refusal)
+    }
+
+    private func question(
+        _ flow: Flow, at endpoint: Endpoint, direction: Direction, in topology: Topology
+    ) -> Question {
+        let near = end(endpoint, address: flow.peer(direction.reversed), in: topology)
+        let far = end(flow.peer(direction), in: topology)
+        return Question(
+            source: direction == .egress ? near : far,
+            destination: direction == .egress ? far : near,
+            ipProtocol: flow.ipProtocol, wanted: flow.destinationPort...flow.destinationPort)
+    }
+
+    /// The rule that admits the flow, or why none does: one pass over all rules.
+    private func answer(
+        _ question: Question, at direction: Direction
+    ) -> (rule: Rule?, refusal: Explanation?) {
+        var nearest: (rule: Rule, lacks: [Lack])?
+        for rule in files.values.lazy.flatMap(\.rules) {
+            guard let lacks = question.lacks(of: rule, at: direction) else { continue }
+            let isNearer = nearest.map {
+                lacks.distance < $0.lacks.distance
+                    || lacks.distance == $0.lacks.distance && rule.precedes($0.rule)
+            }
+            if isNearer ?? true { nearest = (rule, lacks) }
+        }
+        guard let nearest else { return (nil, question.unanswered(at: direction)) }
+        guard !nearest.lacks.isEmpty else { return (nearest.rule, nil) }
+        return (nil, Explanation(nearest.rule, nearest.lacks))
+    }
+}
+
+extension Explanation {
+    fileprivate init(_ rule: Rule, _ lacks: [Lack]) {
+        self.init(
+            rule: RuleReference(rule),
+            lack: lacks.map(\.description).joined(separator: "; "),
+            fix: lacks.map(\.fix).joined(separator: "; "))
+    }
+}
+
+extension Question {
+    fileprivate func unanswered(at direction: Direction) -> Explanation {
+        let other = end(direction.reversed).name
+        let way = direction == .ingress ? "to flows from \(other)" : "to flows to \(other)"
+        return Explanation(
+            rule: nil, lack: "no rule opens the \(direction) of \(end(direction).name) \(way)",
+            fix: "write a rule from \(source.name) to \(destination.name) that allows \(service)")
+    }
+}

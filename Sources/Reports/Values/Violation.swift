@@ -1,0 +1,122 @@
+public import NetTypes
+public import Policy
+
+/// A flow that was refused, with the reason.
+public struct Violation: Hashable, Sendable, Codable {
+    /// When the first and the last of its packets were refused.
+    public var first: Timestamp
+    public var last: Timestamp
+    public var source: ViolationEnd
+    public var destination: ViolationEnd
+    public var ipProtocol: IPProtocol
+    /// Nil for protocols without ports, and for fragments that carry none.
+    public var ports: Ports?
+    /// Nil unless the protocol is ICMP or ICMPv6.
+    public var message: Message?
+    /// Which end refused: the source's egress or the destination's ingress.
+    public var direction: Direction
+    public var layer: Layer
+    public var reason: RefusalReason
+    public var packets: UInt64
+    public var bytes: UInt64
+    /// The rule that comes closest to admitting the flow, and what it lacks.
+    public var closest: Explanation?
+    /// The number of the state that refused.
+    public var generation: UInt64
+
+    /// What refused the packets.
+    public enum Layer: String, Hashable, Sendable, Codable {
+        /// The table inside the endpoint.
+        case nftables
+        /// The eBPF program on the host end of the endpoint's veth.
+        case hostFilter
+    }
+
+    public struct Ports: Hashable, Sendable, Codable {
+        public var source: UInt16
+        public var destination: UInt16
+
+        public init(source: UInt16, destination: UInt16) {
+            self.source = source
+            self.destination = destination
+        }
+    }
+
+    public struct Message: Hashable, Sendable, Codable {
+        public var type: UInt8
+        public var code: UInt8
+
+        public init(type: UInt8, code: UInt8) {
+            self.type = type
+            self.code = code
+        }
+    }
+
+    public init(
+        first: Timestamp, last: Timestamp, source: ViolationEnd, destination: ViolationEnd,
+        ipProtocol: IPProtocol, ports: Ports? = nil, message: Message? = nil,
+        direction: Direction, layer: Layer = .nftables, reason: RefusalReason, packets: UInt64,
+        bytes: UInt64, closest: Explanation? = nil, generation: UInt64
+    ) {
+        self.first = first
+        self.last = last
+        self.source = source
+        self.destination = destination
+        self.ipProtocol = ipProtocol
+        self.ports = ports
+        self.message = message
+        self.direction = direction
+        self.layer = layer
+        self.reason = reason
+        self.packets = packets
+        self.bytes = bytes
+        self.closest = closest
+        self.generation = generation
+    }
+}
+
+/// Who stood at one end of a refused flow.
+public struct ViolationEnd: Hashable, Sendable, Codable {
+    public var address: IPAddress
+    /// Nil if the address is nobody's endpoint.
+    public var tenant: String?
+    public var endpoint: String?
+
+    public init(address: IPAddress, tenant: String? = nil, endpoint: String? = nil) {
+        self.address = address
+        self.tenant = tenant
+        self.endpoint = endpoint
+    }
+}
+
+/// Why a packet was refused.
+public enum RefusalReason: String, Hashable, Sendable, Codable, CaseIterable {
+    /// No rule admits it.
+    case noRule
+    /// The rule that admitted its flow is gone, and no other admits it.
+    case revoked
+    /// Its source address is not the endpoint's.
+    case spoofed
+    /// Connection tracking can't place it in any flow.
+    case invalid
+    /// The endpoint was to forward it for somebody else.
+    case forwarded
+    /// One of its addresses is claimed twice.
+    case conflict
+    /// The endpoint has no rules yet.
+    case closed
+    /// None of these could be told.
+    case unknown
+}
+
+/// Refused flows, the latest last.
+public struct ViolationsReport: Hashable, Sendable, Codable {
+    public var violations: [Violation]
+    /// How many refused flows are not in the list because there was no room for them.
+    public var notRecorded: UInt64
+
+    public init(violations: [Violation], notRecorded: UInt64 = 0) {
+        self.violations = violations
+        self.notRecorded = notRecorded
+    }
+}

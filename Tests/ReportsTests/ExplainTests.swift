@@ -1,0 +1,187 @@
+import NetTypes
+import Reports
+import Testing
+
+@testable import Policy
+
+/// What people are told about a flow that is refused.
+struct ExplainTests {
+    struct Case: CustomTestStringConvertible {
+        let rule: Rule
+        let flow: (String, String, IPProtocol, UInt16)
+        let direction: Direction
+        let lack: String
+        let fix: String
+
+        var testDescription: String { lack }
+    }
+
+    static let topology = Fixture.topology([
+        Fixture.endpoint("web", of: "shop", labels: ["app": "api"], "10.0.0.9"),
+        Fixture.endpoint("db", of: "db", "10.0.2.1"),
+    ])
+    static let tenants = [
+        Fixture.tenant("shop", labels: ["env": "test"]),
+        Fixture.tenant("db", ports: [NamedPort(name: "sql", ipProtocol: .tcp, port: 5432)]),
+    ]
+
+    static func cases() throws -> [Case] {
+        let toDB = ("10.0.0.9", "10.0.2.1", IPProtocol.tcp, UInt16(5433))
+        let outside = ("10.0.2.1", "203.0.113.7", IPProtocol.tcp, UInt16(443))
+        func rule(_ from: Peer, _ to: Peer, _ service: Service = .any) -> Rule {
+            Fixture.rule("p", from: [from], to: [to], service)
+        }
+        return [
+            Case(
+                rule: rule(.named("shop"), .named("db"), .tcp(5432...5432, 8000...8010)),
+                flow: toDB, direction: .ingress,
+                lack: "port 5433 is not among 5432, 8000-8010",
+                fix: "add port 5433 to the rule"),
+            Case(
+                rule: rule(.named("shop"), .named("db"), .tcp(80...80, names: ["sql"])),
+                flow: toDB, direction: .egress, lack: "port 5433 is not among 80, sql",
+                fix: "add port 5433 to the rule"),
+            Case(
+                rule: rule(.named("shop"), .named("db"), .tcp()),
+                flow: ("10.0.0.9", "10.0.2.1", .udp, 53), direction: .ingress,
+                lack: "protocol udp; the rule allows tcp", fix: "add a rule that allows udp"),
+            Case(
+                rule: rule(
+                    .named("shop"), .named("db"), .messages(.icmp, [ICMPMessage(type: 8, code: 0)])),
+                flow: ("10.0.0.9", "10.0.2.1", .icmp, 0x0d00), direction: .ingress,
+                lack: "message 13/0 is not among 8/0", fix: "add message 13/0 to the rule"),
+            Case(
+                rule: rule(.named("db"), .named("shop")), flow: toDB, direction: .ingress,
+                lack: "the rule goes from db to shop; the flow went the other way",
+                fix: "add a rule from shop to db"),
+            Case(
+                rule: rule(.named("shop", ["app": "web"]), .named("db")), flow: toDB,
+                direction: .ingress, lack: "source endpoint lacks label app=web",
+                fix: "make the endpoint fulfil app=web, or widen the rule's endpoint labels"),
+            Case(
+                rule: rule(.labelled(["env": "prod"]), .named("db")), flow: toDB,
+                direction: .egress, lack: "tenant shop lacks env=prod",
+                fix: "make tenant shop fulfil env=prod, or name it in the rule"),
+            Case(
+                rule: rule(try .network("10.0.1.0/24"), .named("db")), flow: toDB,
+                direction: .ingress, lack: "address 10.0.0.9 is outside 10.0.1.0/24",
+                fix: "add 10.0.0.9/32 to the rule beside 10.0.1.0/24"),
+            Case(
+                rule: rule(try .network("10.0.0.0/8", except: "10.0.0.0/24"), .named("db")),
+                flow: toDB, direction: .ingress,
+                lack: "address 10.0.0.9 is in the except 10.0.0.0/24",
+                fix: "take 10.0.0.0/24 out of the rule's except"),
+            Case(
+                rule: rule(.named("shop"), try .network("10.0.2.0/24")), flow: toDB,
+                direction: .ingress,
+                lack: "only egress is open here: no rule opens the ingress of db",
+                fix: "name tenant db beside 10.0.2.0/24 in 'to'"),
+            Case(
+                rule: rule(try .network("10.0.0.0/24"), .named("db")), flow: toDB,
+                direction: .egress,
+                lack: "only ingress is open here: no rule opens the egress of shop",
+                fix: "name tenant shop beside 10.0.0.0/24 in 'from'"),
+            Case(
+                rule: rule(.named("db"), .host), flow: outside, direction: .egress,
+                lack: "the destination is 203.0.113.7; the rule names host",
+                fix: "add 203.0.113.7 to 'to' of the rule"),
+            Case(
+                rule: rule(.named("shop", ["app": "web"]), .named("db"), .tcp(80...80)),
+                flow: toDB, direction: .ingress,
+                lack: "source endpoint lacks label app=web; port 5433 is not among 80",
+                fix: "make the endpoint fulfil app=web, or widen the rule's endpoint labels; "
+                    + "add port 5433 to the rule"),
+        ]
+    }
+
+    @Test(arguments: try cases())
+    func `names the closest rule and what it lacks`(_ test: Case) throws {
+        let policies = Fixture.policies(Self.tenants, [test.rule])
+        let flow = try Flow.flow(test.flow.0, test.flow.1, test.flow.2, test.flow.3)
+        let near = test.direction == .egress ? flow.source : flow.destination
+        let endpoint = try #require(Self.topology.endpoint(with: near))
+
+        let explanation = policies.explanation(
+            for: flow, at: endpoint, direction: test.direction, in: Self.topology)
+
+        #expect(
+            explanation
+                == Explanation(rule: RuleReference(test.rule), lack: test.lack, fix: test.fix))
+    }
+
+    @Test func `without a rule that comes near, says what to write`() throws {
+        let unrelated = Fixture.rule("x", from: [.named("db")], to: [.world], .tcp(80...80))
+        let policies = Fixture.policies(Self.tenants, [unrelated])
+
+        let report = policies.explain(try .tcp("10.0.0.9", "10.0.2.1", 5432), in: Self.topology)
+
+        #expect(!report.isAdmitted)
+        #expect(report.ends.map(\.direction) == [.egress, .ingress])
+        #expect(
+            report.ends.map(\.refusal) == [
+                Explanation(
+                    rule: nil, lack: "no rule opens the egress of shop to flows to db",
+                    fix: "write a rule from shop to db that allows tcp 5432"),
+                Explanation(
+                    rule: nil, lack: "no rule opens the ingress of db to flows from shop",
+                    fix: "write a rule from shop to db that allows tcp 5432"),
+            ])
+    }
+
+    @Test func `prefers the nearest rule, and the first by name among equals`() throws {
+        let rules = [
+            Fixture.rule("b", from: [.named("shop")], to: [.named("db")], .tcp(2...2)),
+            Fixture.rule("a", from: [.named("shop")], to: [.named("db")], .tcp(1...1)),
+            Fixture.rule(
+                "0", from: [.named("shop")], to: [.named("db")], .ports(.udp, .all, names: [])),
+        ]
+        let policies = Fixture.policies(Self.tenants, rules)
+
+        let report = policies.explain(try .tcp("10.0.0.9", "10.0.2.1", 3), in: Self.topology)
+
+        #expect(report.ends.map(\.refusal?.rule?.policy) == ["a", "a"])
+        #expect(report.ends.map(\.endpoint) == ["web", "db"])
+    }
+
+    @Test func `loopback is explained as admitted without a rule`() throws {
+        let policies = Fixture.policies(Self.tenants, [])
+
+        let report = policies.explain(try .tcp("10.0.2.1", "10.0.2.1", 3), in: Self.topology)
+
+        #expect(report.isAdmitted)
+        #expect(report.ends.map(\.rule) == [nil, nil])
+    }
+}
+
+/// The words of an explanation on a terminal.
+struct ExplainTextTests {
+    @Test func `says who refuses, why, and what to write`() throws {
+        let rule = Fixture.rule(
+            "sql", from: [.named("shop")], to: [.named("db")], .tcp(5432...5432))
+        let policies = Fixture.policies(ExplainTests.tenants, [rule])
+
+        let report = try policies.explain(
+            from: .tenant("shop"), to: .tenant("db"), ipProtocol: .tcp, port: 1)
+
+        #expect(
+            report.text(width: nil) == """
+                shop > db tcp 1: refused
+                  egress of shop: refused
+                    policy sql (owner team-sql, SEC-1) at policies/test.yaml:5:5: port 1 is not among 5432
+                    fix: add port 1 to the rule
+                  ingress of db: refused
+                    policy sql (owner team-sql, SEC-1) at policies/test.yaml:5:5: port 1 is not among 5432
+                    fix: add port 1 to the rule
+
+                """)
+    }
+
+    @Test func `a hostile name can't add lines`() throws {
+        let name = "a\nb > c tcp 1: admitted"
+        let policies = Fixture.policies([Fixture.tenant(name)], [])
+
+        let report = try policies.explain(from: .tenant(name), to: .world, ipProtocol: .tcp)
+
+        #expect(report.text(width: nil).split(separator: "\n").count == 4)
+    }
+}
