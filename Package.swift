@@ -62,6 +62,7 @@ let package = Package(
             name: "Agent",
             dependencies: [
                 "Compiler", "Linux", "NetTypes", "Nftables", "Policy", "Reports", "Rules",
+                .product(name: "Collections", package: "swift-collections"),
                 .product(name: "Logging", package: "swift-log"),
                 .product(name: "ServiceLifecycle", package: "swift-service-lifecycle"),
             ],

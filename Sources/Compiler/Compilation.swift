@@ -14,6 +14,7 @@ public struct Compilation: Sendable {
     public private(set) var errors: [NamespaceID: CompileError] = [:]
 
     private let resolver: Resolver
+    private let indexOfEndpoint: [NamespaceID: Int]
     private var grantsOfFile: [String: [Int: [Grant]]] = [:]
     private var filesOfEndpoint: [Set<String>]
 
@@ -22,8 +23,15 @@ public struct Compilation: Sendable {
         self.topology = topology
         resolver = Resolver(tenants: policies.tenants, topology: topology)
         filesOfEndpoint = Array(repeating: [], count: topology.endpoints.count)
+        indexOfEndpoint = Dictionary(
+            uniqueKeysWithValues: zip(topology.endpoints.map(\.id), topology.endpoints.indices))
         for (path, file) in policies.files { place(resolver.grants(of: file), of: path) }
         for index in topology.endpoints.indices { compile(index) }
+    }
+
+    /// The endpoint that a namespace is; nil if no tenant claims it.
+    public func endpoint(_ id: NamespaceID) -> Endpoint? {
+        indexOfEndpoint[id].map { topology.endpoints[$0] }
     }
 
     /// The state after some files changed, and the endpoints whose state is another now.

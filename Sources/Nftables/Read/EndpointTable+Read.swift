@@ -70,7 +70,7 @@ extension EndpointTable {
         }
     }
 
-    private func readRefusals(into counts: inout TableCounts) throws(NftablesError) {
+    func readRefusals(into counts: inout TableCounts) throws(NftablesError) {
         for reason in Refusal.allCases where counts.totals[reason]?.packets != 0 {
             for (digit, family) in [(4, AddressFamily.v4), (6, .v6)] {
                 for element in try elements(of: reason.setName(digit)) {

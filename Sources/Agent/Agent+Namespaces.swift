@@ -1,0 +1,146 @@
+internal import Linux
+internal import NetTypes
+internal import Policy
+internal import Rules
+
+extension Agent {
+    /// Finds namespaces that came and went; answers whether the topology may be another now.
+    @discardableResult
+    func refreshNamespaces() -> Bool {
+        let claims = inputs.accepted.tenants.values.flatMap(\.claims).map(\.target)
+        let paths = claims.compactMap { if case .path(let path) = $0 { path } else { nil } }
+        let pids = claims.compactMap { if case .pid(let pid) = $0 { pid } else { nil } }
+        let known = Set(source.processDescriptors.keys)
+        var found = source.look(paths: paths, pids: pids + configuration.pids)
+        for (pid, descriptor) in source.processDescriptors where !known.contains(pid) {
+            watch(descriptor, .process, UInt64(UInt32(bitPattern: pid)))
+        }
+        if let host { found[host] = nil }
+        let gone = tenures.keys.filter { found[$0] == nil && $0 != host }
+        for id in gone { leave(id) }
+        let new = found.values.filter { tenures[$0.id] == nil }
+        enter(new.sorted { $0.id < $1.id })
+        var changed = !gone.isEmpty || !new.isEmpty
+        for (id, found) in found {
+            guard let old = observed[id], old.paths != found.paths || old.pids != found.pids else {
+                continue
+            }
+            observed[id] = ObservedNamespace(
+                id: id, paths: found.paths, pids: found.pids, interfaces: old.interfaces)
+            changed = true
+        }
+        return changed
+    }
+
+    /// Reads the links and addresses of a namespace; answers whether they are others now.
+    @discardableResult
+    func refreshInterfaces(of id: NamespaceID) -> Bool {
+        guard let tenure = tenures[id], let old = observed[id] else { return false }
+        do throws(SystemError) {
+            let next = ObservedNamespace(
+                id: id, paths: old.paths, pids: old.pids, interfaces: try tenure.interfaces())
+            observed[id] = next
+            return next != old
+        } catch {
+            logger.error("addresses of \(old.name): \(error)")
+            return false
+        }
+    }
+
+    /// Opens the host namespace, which is watched for its addresses only.
+    func enterHost() throws {
+        let namespace =
+            try configuration.hostNamespace.map { (path) throws(SystemError) in
+                try NetworkNamespace(at: path)
+            } ?? NetworkNamespace.current()
+        let tenure = try Tenure(entering: namespace, slot: nextSlot())
+        host = tenure.id
+        take(tenure)
+        observed[tenure.id] = ObservedNamespace(
+            id: tenure.id, paths: [], pids: [], interfaces: try tenure.interfaces())
+    }
+
+    /// Opens namespaces and reads what they hold, several at a time.
+    func enter(_ found: [NamespaceSource.Found]) {
+        let first = lastSlot + 1
+        lastSlot += UInt64(found.count)
+        let entries = concurrently(found.count) { index in
+            Result { try Entry(found[index], slot: first + UInt64(index)) }
+        }
+        for (entry, found) in zip(entries, found) {
+            switch entry {
+            case .success(let entry):
+                take(entry.tenure)
+                observed[found.id] = entry.observed
+                if let holding = entry.holding { holdings[found.id] = holding }
+            case .failure(let error):
+                // It may have gone while it was looked at; the next look tells.
+                logger.warning("\(found.paths.first ?? "\(found.pids)"): \(error)")
+            }
+        }
+    }
+
+    /// Reads the last counts of a namespace whose last name is gone, and lets it go.
+    private func leave(_ id: NamespaceID) {
+        guard let tenure = tenures.removeValue(forKey: id) else { return }
+        if let holding = holdings.removeValue(forKey: id), let state = holding.state {
+            do {
+                let counts = try tenure.table.counts()
+                takeRefusals(counts, of: id)
+                ledger.carry(counts.rules, of: state.rules)
+                for count in counts.unkept.values { ledger.unkept += count }
+            } catch {
+                logger.error("last counts of \(observed[id]?.name ?? "\(id)"): \(error)")
+            }
+            ledger.book.leave(id)
+            saveSoon()
+        }
+        idOfSlot[tenure.slot] = nil
+        observed[id] = nil
+        watchedRefusals[id] = nil
+    }
+
+    private func take(_ tenure: Tenure) {
+        tenures[tenure.id] = tenure
+        idOfSlot[tenure.slot] = tenure.id
+        watch(tenure.monitor.descriptor, .links, tenure.slot)
+        if let log = tenure.log { watch(log.rawValue, .refusals, tenure.slot) }
+    }
+
+    private func nextSlot() -> UInt64 {
+        lastSlot += 1
+        return lastSlot
+    }
+
+    func watch(
+        _ descriptor: CInt, _ source: Source, _ slot: UInt64 = 0,
+        for interest: Poller.Interest = .readable
+    ) {
+        do {
+            try loop.watch(descriptor, token: source.token(slot), for: interest)
+        } catch {
+            logger.critical("\(error)")
+        }
+    }
+}
+
+/// A namespace that was opened and read, before the agent's state knows of it.
+private struct Entry: Sendable {
+    let tenure: Tenure
+    let observed: ObservedNamespace
+    let holding: Holding?
+
+    init(_ found: NamespaceSource.Found, slot: UInt64) throws {
+        let namespace =
+            if let path = found.paths.first {
+                try NetworkNamespace(at: path)
+            } else {
+                try NetworkNamespace(pid: found.pids.first ?? 0)
+            }
+        tenure = try Tenure(entering: namespace, slot: slot)
+        observed = ObservedNamespace(
+            id: found.id, paths: found.paths, pids: found.pids,
+            interfaces: try tenure.interfaces())
+        holding = try Holding(reading: tenure)
+    }
+}

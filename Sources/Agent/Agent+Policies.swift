@@ -1,0 +1,121 @@
+internal import Linux
+internal import Policy
+
+extension Agent {
+    /// Takes what the watch has seen.
+    func policiesChanged() {
+        let now = ContinuousClock.now
+        do {
+            let changes = try watcher.drain()
+            for (path, change) in changes.files where change != .written {
+                unsettled[path] = now + DirectoryChanges.settlingTime
+            }
+            let written = changes.files.filter { $0.value == .written }.map(\.key)
+            for path in written { unsettled[path] = nil }
+            if changes.needsRescan { rescanPolicies() } else { readFiles(written) }
+        } catch {
+            logger.error("watch of \(configuration.policies): \(error)")
+            do { try watcher.restart() } catch { logger.error("\(error)") }
+            rescanPolicies()
+        }
+    }
+
+    /// Reads files again and brings what they say into force.
+    func readFiles(_ paths: [String]) {
+        guard !paths.isEmpty else { return }
+        let clock = ContinuousClock()
+        let start = clock.now
+        var changes: [String: PolicyInputs.Content] = [:]
+        for path in paths {
+            let before = snapshot.files[path]?.bytes
+            watcher.directory.refresh(path, in: &snapshot)
+            if snapshot.files[path]?.bytes != before || before == nil {
+                changes[path] = content(at: path)
+            }
+        }
+        take(changes, readTime: clock.now - start)
+    }
+
+    /// Looks at the whole directory; files that are not settled are left for later.
+    func rescanPolicies() {
+        let clock = ContinuousClock()
+        let start = clock.now
+        let before = snapshot
+        let after = watcher.directory.snapshot(after: before)
+        var changes: [String: PolicyInputs.Content] = [:]
+        snapshot = after
+        let paths = Set(before.files.keys).union(after.files.keys).union(before.problems.keys)
+            .union(after.problems.keys).union(inputs.accepted.files.keys)
+        for path in paths where unsettled[path] == nil {
+            if after.files[path] == nil, after.problems[path] == nil {
+                // A name may be gone for a moment only, while an editor or a copy replaces it.
+                if inputs.accepted.files[path] != nil {
+                    unsettled[path] = start + DirectoryChanges.settlingTime
+                }
+                changes[path] = inputs.accepted.files[path] == nil ? .absent : nil
+            } else if before.files[path]?.bytes != after.files[path]?.bytes
+                || before.problems[path] != after.problems[path]
+            {
+                changes[path] = content(at: path)
+            }
+        }
+        take(changes, readTime: clock.now - start)
+    }
+
+    private func content(at path: String) -> PolicyInputs.Content {
+        if let file = snapshot.files[path] { return .bytes(file.bytes) }
+        guard let problem = snapshot.problems[path] else { return .absent }
+        return .unreadable(problem.description, fix: problem.fix)
+    }
+
+    /// Takes changed files; a directory that is gone is no order to revoke everything.
+    private func take(_ changes: [String: PolicyInputs.Content], readTime: Duration) {
+        var changes = changes
+        if snapshot.problems[watcher.directory.path] != nil {
+            changes = changes.filter { if case .absent = $0.value { false } else { true } }
+        }
+        guard !changes.isEmpty else { return }
+        let errors = inputs.errors
+        let tenants = inputs.accepted.tenants
+        let changed = inputs.take(changes)
+        for (path, diagnostics) in inputs.errors where errors[path] != diagnostics {
+            for diagnostic in diagnostics { logger.error("\(diagnostic)") }
+        }
+        guard isReady, !changed.isEmpty else { return }
+        if inputs.accepted.tenants == tenants {
+            follow(changed, readTime: readTime)
+        } else {
+            refreshNamespaces()
+            rebuild()
+        }
+    }
+}
+
+extension PolicyDirectory.Problem {
+    /// What to do about it.
+    var fix: String {
+        switch self {
+        case .system: "make the file readable for the agent, or remove it"
+        case .notAFile: "put a regular file there, or a name that doesn't end in .yaml or .yml"
+        case .tooLarge(let limit): "split the file; a policy file has at most \(limit) bytes"
+        case .changing: "finish writing the file; it is read again at the next change"
+        case .loop: "remove the link that leads back"
+        case .tooDeep(let limit): "keep policy files at most \(limit) folders deep"
+        case .tooManyFiles(let limit): "join files; a directory has at most \(limit)"
+        }
+    }
+}
+
+extension PolicyDirectory.Problem: CustomStringConvertible {
+    public var description: String {
+        switch self {
+        case .system(let error): "\(error)"
+        case .notAFile: "a policy file can't be a pipe, a socket or a device"
+        case .tooLarge: "the file is too large"
+        case .changing: "the file kept changing while it was read"
+        case .loop: "a symbolic link leads back to a folder above it"
+        case .tooDeep: "the folder lies too deep"
+        case .tooManyFiles: "there are too many policy files"
+        }
+    }
+}

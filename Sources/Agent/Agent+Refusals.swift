@@ -1,0 +1,132 @@
+internal import Linux
+internal import NetTypes
+internal import Nftables
+internal import Policy
+internal import Reports
+internal import Rules
+
+extension Agent {
+    /// How long an endpoint that refused something is read again, and how often.
+    private static let readingInterval = Duration.seconds(1)
+
+    /// Flows that fill a set beyond this are taken out of it once they are read.
+    private static let crowd = 512
+
+    /// The packet log of a namespace has something.
+    func refusalsLogged(_ slot: UInt64) {
+        guard let id = idOfSlot[slot], let tenure = tenures[id] else { return }
+        do throws(SystemError) {
+            let news = try tenure.log?.refusals.drain()
+            if news?.overflowed == true { lost.refusals += 1 }
+        } catch {
+            logger.error("packet log of \(observed[id]?.name ?? "\(id)"): \(error)")
+        }
+        readRefusals(of: id)
+    }
+
+    /// Reads again where something was refused lately: only so the last packet's time is known.
+    func readDueRefusals(_ now: ContinuousClock.Instant) {
+        for (id, due) in watchedRefusals where due <= now {
+            watchedRefusals[id] = nil
+            readRefusals(of: id)
+        }
+    }
+
+    func readAllRefusals() {
+        for id in holdings.keys { readRefusals(of: id) }
+    }
+
+    private func readRefusals(of id: NamespaceID) {
+        guard let tenure = tenures[id], holdings[id]?.state != nil else { return }
+        do throws(NftablesError) {
+            let counts = try tenure.table.refusals()
+            guard takeRefusals(counts, of: id) else { return }
+            watchedRefusals[id] = ContinuousClock.now + Self.readingInterval
+            if counts.refused.count > Self.crowd { try forget(counts, of: id, tenure) }
+        } catch {
+            logger.error("refused flows of \(observed[id]?.name ?? "\(id)"): \(error)")
+        }
+    }
+
+    /// Makes room in the kernel; what was counted between reading and deleting comes with the echo.
+    private func forget(
+        _ counts: TableCounts, of id: NamespaceID, _ tenure: Tenure
+    ) throws(NftablesError) {
+        let final = try tenure.table.forget(Array(counts.refused.keys))
+        takeRefusals(TableCounts(refused: final.refused), of: id)
+        ledger.book.leave(final.refused.keys, of: id)
+    }
+
+    /// Takes a reading into the book and tells who listens; answers whether anything was new.
+    @discardableResult
+    func takeRefusals(_ counts: TableCounts, of id: NamespaceID) -> Bool {
+        let before = ledger.book.packets
+        let new = ledger.book.take(
+            counts.refused, of: id, at: clock(), generation: ledger.generation
+        ) { attribution(of: $0, at: id) }
+        guard ledger.book.packets != before else { return false }
+        saveSoon()
+        guard !streams.isEmpty else { return true }
+        for key in new {
+            guard let record = ledger.book.records[key] else { continue }
+            let violation = violation(record)
+            for stream in streams.values { stream.yield(violation) }
+        }
+        return true
+    }
+
+    /// Who stands at the ends of a refused flow.
+    private func attribution(
+        of flow: RefusedFlow, at id: NamespaceID
+    ) -> RefusalBook.Attribution {
+        let own = endpoint(id)?.addresses ?? observed[id]?.addresses ?? []
+        let isIngress = own.contains(flow.destination)
+        let (source, sourceParty) = end(flow.source, isHere: !isIngress ? id : nil)
+        let (destination, destinationParty) = end(flow.destination, isHere: isIngress ? id : nil)
+        return RefusalBook.Attribution(
+            source: source, destination: destination, sourceParty: sourceParty,
+            destinationParty: destinationParty, direction: isIngress ? .ingress : .egress,
+            reason: reason(flow))
+    }
+
+    private func reason(_ flow: RefusedFlow) -> RefusalReason {
+        switch flow.reason {
+        case .revoked: return .revoked
+        case .spoofed: return .spoofed
+        case .invalid: return .invalid
+        case .forwarded: return .forwarded
+        case .refused:
+            let isShared = compilation.topology.conflicts.contains { conflict in
+                switch conflict {
+                case .sharedAddress(let address, _), .outsidePinned(let address, _, _),
+                    .insidePinned(let address, _, _):
+                    address == flow.source || address == flow.destination
+                case .sharedNamespace: false
+                }
+            }
+            return isShared ? .conflict : .noRule
+        }
+    }
+
+    private func end(
+        _ address: IPAddress, isHere id: NamespaceID?
+    ) -> (ViolationEnd, PartyName) {
+        if let owner = id.flatMap(endpoint) ?? compilation.topology.endpoint(with: address) {
+            return (
+                ViolationEnd(address: address, tenant: owner.tenant, endpoint: owner.name),
+                .tenant(owner.tenant)
+            )
+        }
+        let end = ViolationEnd(address: address)
+        if compilation.topology.host.contains(address) { return (end, .host) }
+        if compilation.topology.isWorld(address) { return (end, .world) }
+        return (end, ledger.book.totals.count < 4096 ? .address(address) : .others)
+    }
+
+    func endpoint(_ id: NamespaceID) -> Endpoint? { compilation.endpoint(id) }
+}
+
+extension PartyName {
+    /// Addresses beyond the first few thousand: totals must not grow with what a sender invents.
+    fileprivate static let others = PartyName(kind: .address, name: "others")
+}

@@ -1,0 +1,74 @@
+internal import Glibc
+internal import Linux
+public import ServiceLifecycle
+
+extension Agent: Service {
+    /// Runs until it is asked to stop; enforcement stays.
+    public nonisolated func run() async throws {
+        raiseFileLimit()
+        let finished = startThread()
+        do {
+            try await start()
+            try? await gracefulShutdown()
+            await finish()
+        } catch {
+            loop.stop()
+            throw error
+        }
+        loop.stop()
+        await finished.value
+    }
+
+    /// Looks at everything again, as after a SIGHUP.
+    public func rescan() {
+        logger.info("rescan")
+        rescanPolicies()
+        refreshNamespaces()
+        for id in tenures.keys { refreshInterfaces(of: id) }
+        rebuild()
+    }
+
+    private nonisolated func startThread() -> Task<Void, Never> {
+        let (stream, continuation) = AsyncStream<Void>.makeStream()
+        let body = Unmanaged.passRetained(ThreadBody(agent: self, done: continuation))
+        var thread = pthread_t()
+        pthread_create(&thread, nil, { argument in
+            argument.map { Unmanaged<ThreadBody>.fromOpaque($0).takeRetainedValue().run() }
+            return nil
+        }, body.toOpaque())
+        pthread_detach(thread)
+        return Task { for await _ in stream {} }
+    }
+
+    /// Each namespace takes a handful of descriptors.
+    private nonisolated func raiseFileLimit() {
+        var limit = rlimit(rlim_cur: 1 << 20, rlim_max: 1 << 20)
+        let resource = __rlimit_resource_t(UInt32(RLIMIT_NOFILE.rawValue))
+        if setrlimit(resource, &limit) == 0 { return }
+        guard getrlimit(resource, &limit) == 0 else { return }
+        limit.rlim_cur = limit.rlim_max
+        if setrlimit(resource, &limit) != 0 {
+            logger.warning("the limit on open files can't be raised")
+        }
+    }
+}
+
+/// What the loop's thread does.
+private final class ThreadBody: Sendable {
+    private let agent: Agent
+    private let done: AsyncStream<Void>.Continuation
+
+    init(agent: Agent, done: AsyncStream<Void>.Continuation) {
+        self.agent = agent
+        self.done = done
+    }
+
+    func run() {
+        do {
+            try agent.loop.run { [agent] tokens in agent.assumeIsolated { $0.turn(tokens) } }
+        } catch {
+            agent.logger.critical("the event loop ended: \(error)")
+        }
+        done.finish()
+    }
+}

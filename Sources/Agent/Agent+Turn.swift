@@ -1,0 +1,73 @@
+internal import Linux
+internal import NetTypes
+
+/// What an event of the loop speaks of.
+enum Source: UInt64 {
+    case policies = 1
+    case names = 2
+    case mounts = 3
+    case process = 4
+    case links = 5
+    case refusals = 6
+
+    /// The kind in the high byte, the namespace's slot or the pid in the rest.
+    func token(_ slot: UInt64 = 0) -> UInt64 { rawValue << 56 | slot }
+}
+
+extension Agent {
+    /// Handles what is ready; answers how long to wait for more.
+    func turn(_ tokens: [UInt64]) -> Duration? {
+        guard isReady else { return nil }
+        var needsRebuild = false
+        for token in tokens.sorted() {
+            let slot = token & (1 << 56 - 1)
+            switch Source(rawValue: token >> 56) {
+            case .policies: policiesChanged()
+            case .names, .mounts, .process: needsRebuild = namespacesChanged() || needsRebuild
+            case .links: needsRebuild = linksChanged(slot) || needsRebuild
+            case .refusals: refusalsLogged(slot)
+            case nil: continue
+            }
+        }
+        if needsRebuild { rebuild() }
+        return untilNextDue(ContinuousClock.now)
+    }
+
+    /// Does what its time has come for; answers how long until the next.
+    private func untilNextDue(_ now: ContinuousClock.Instant) -> Duration? {
+        let settled = unsettled.filter { $0.value <= now }.map(\.key)
+        if !settled.isEmpty {
+            for path in settled { unsettled[path] = nil }
+            readFiles(settled)
+        }
+        if let retryAt, retryAt <= now { retry() }
+        readDueRefusals(now)
+        if let saveAt, saveAt <= now { save() }
+        let due = [retryAt, saveAt, unsettled.values.min(), watchedRefusals.values.min()]
+        return due.compactMap { $0 }.min().map { max(.zero, $0 - ContinuousClock.now) }
+    }
+
+    private func namespacesChanged() -> Bool {
+        do {
+            try source.folders.drain()
+        } catch {
+            lost.links += 1
+            logger.error("namespace folders: \(error)")
+        }
+        return refreshNamespaces()
+    }
+
+    private func linksChanged(_ slot: UInt64) -> Bool {
+        guard let id = idOfSlot[slot], let tenure = tenures[id] else { return false }
+        do {
+            switch try tenure.monitor.drain() {
+            case .nothing: return false
+            case .changed: break
+            case .overflowed: lost.links += 1
+            }
+        } catch {
+            logger.error("links of \(id): \(error)")
+        }
+        return refreshInterfaces(of: id)
+    }
+}

@@ -1,0 +1,26 @@
+/// Where the agent looks and what it keeps.
+public struct AgentConfiguration: Sendable {
+    /// The directory of policy files.
+    public var policies: String
+    /// Folders in which namespaces are mounted.
+    public var namespaceFolders: [String]
+    /// Processes whose namespaces are looked at beside those that tenants name.
+    public var pids: [Int32]
+    /// The mount of the namespace that holds the host ends of the veths; nil is the agent's own.
+    public var hostNamespace: String?
+    /// Where counts are kept over restarts.
+    public var stateDirectory: String
+    /// How many refused flows are remembered.
+    public var violations = 4096
+
+    public init(
+        policies: String, namespaceFolders: [String] = ["/run/netns"], pids: [Int32] = [],
+        hostNamespace: String? = nil, stateDirectory: String = "/var/lib/ringfence"
+    ) {
+        self.policies = policies
+        self.namespaceFolders = namespaceFolders
+        self.pids = pids
+        self.hostNamespace = hostNamespace
+        self.stateDirectory = stateDirectory
+    }
+}

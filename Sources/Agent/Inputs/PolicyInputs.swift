@@ -1,0 +1,82 @@
+internal import Policy
+
+/// The policy files: what is in force of each, and what is wrong with what lies on the disk.
+///
+/// A file with a mistake keeps its last good content in force and holds up no other file.
+struct PolicyInputs {
+    /// What is in force.
+    private(set) var accepted = PolicySet.empty
+    /// By path: why the file as it is now is not in force.
+    private(set) var errors: [String: [Diagnostic]] = [:]
+    /// Files that are right by themselves and wait for others: a policy for its tenant, say.
+    private var waiting: [String: PolicyFile?] = [:]
+
+    /// A file as it was found.
+    enum Content {
+        case bytes([UInt8])
+        /// Something that can't be read, with the reason and the mend.
+        case unreadable(String, fix: String)
+        case absent
+    }
+
+    /// Takes files that changed; gives the paths whose accepted content is another now.
+    mutating func take(_ changes: [String: Content]) -> Set<String> {
+        for (path, content) in changes { read(content, at: path) }
+        var candidates = waiting
+        while !candidates.isEmpty {
+            do throws(PolicyErrors) {
+                accepted = try accepted.replacing(candidates)
+                for path in candidates.keys { waiting[path] = nil }
+                return Set(candidates.keys)
+            } catch {
+                let wrong = Dictionary(grouping: error.diagnostics, by: \.place.file)
+                for (path, diagnostics) in wrong { errors[path] = diagnostics }
+                let blamed = candidates.keys.filter { wrong[$0] != nil }
+                // Where an unchanged file is wrong now, some change took away what it needs.
+                if blamed.isEmpty { return hold(candidates, breaking: wrong) }
+                for path in blamed { candidates[path] = nil }
+            }
+        }
+        return []
+    }
+
+    /// All mistakes, in the order of the files.
+    var diagnostics: [Diagnostic] {
+        errors.sorted { $0.key < $1.key }.flatMap(\.value)
+    }
+
+    private mutating func read(_ content: Content, at path: String) {
+        switch content {
+        case .absent:
+            errors[path] = nil
+            waiting[path] = accepted.files[path] == nil ? .none : .some(nil)
+        case .unreadable(let message, let fix):
+            let place = SourcePlace(file: path, line: 1, column: 1)
+            errors[path] = [Diagnostic(message, fix: fix, at: place)]
+            waiting[path] = .none
+        case .bytes(let bytes):
+            do throws(PolicyErrors) {
+                let file = try PolicyFile(parsing: bytes, path: path)
+                errors[path] = nil
+                waiting[path] = .some(file)
+            } catch {
+                errors[path] = error.diagnostics
+                waiting[path] = .none
+            }
+        }
+    }
+
+    /// Takes the changes one by one, so that only those that break something are held.
+    private mutating func hold(
+        _ candidates: [String: PolicyFile?], breaking wrong: [String: [Diagnostic]]
+    ) -> Set<String> {
+        var changed: Set<String> = []
+        for (path, file) in candidates.sorted(by: { $0.key < $1.key }) {
+            guard let next = try? accepted.replacing([path: file]) else { continue }
+            accepted = next
+            waiting[path] = .none
+            changed.insert(path)
+        }
+        return changed
+    }
+}

@@ -1,0 +1,63 @@
+internal import Linux
+internal import NetTypes
+internal import Nftables
+internal import Policy
+internal import Rules
+internal import Synchronization
+
+/// Everything that the agent holds open in one namespace.
+///
+/// The sockets keep the namespace alive, so that the last counts can still be read when its last
+/// name is gone.
+final class Tenure: Sendable {
+    let id: NamespaceID
+    /// Tells the loop's events of this namespace from others.
+    let slot: UInt64
+    let monitor: RouteMonitor
+    let table: EndpointTable
+    /// Nil where another program listens to the log group.
+    let log: Log?
+    private let route: Mutex<RouteBox>
+
+    struct Log: ~Copyable, Sendable { let refusals: RefusalLog }
+
+    private struct RouteBox: ~Copyable, Sendable { var socket: RouteSocket }
+
+    private struct Sockets: ~Copyable {
+        let monitor: RouteMonitor
+        let route: RouteSocket
+        let netfilter: NetfilterSocket
+        let log: RefusalLog?
+    }
+
+    init(entering namespace: borrowing NetworkNamespace, slot: UInt64) throws(SystemError) {
+        let sockets = try namespace.run { () throws(SystemError) in
+            Sockets(
+                monitor: try RouteMonitor(), route: try RouteSocket(),
+                netfilter: try NetfilterSocket(), log: try? RefusalLog())
+        }
+        id = namespace.id
+        self.slot = slot
+        monitor = sockets.monitor
+        route = Mutex(RouteBox(socket: sockets.route))
+        table = EndpointTable(sockets.netfilter)
+        log = sockets.log.map { Log(refusals: $0) }
+    }
+
+    /// The links and addresses that the namespace has now.
+    func interfaces() throws(SystemError) -> [ObservedInterface] {
+        let found = try route.withLock { (box) throws(SystemError) in try box.socket.interfaces() }
+        return found.map { ObservedInterface($0) }
+    }
+}
+
+extension ObservedInterface {
+    init(_ interface: Interface) {
+        let link = interface.link
+        self.init(
+            index: link.index, name: link.name, kind: link.kind,
+            hardwareAddress: link.hardwareAddress, isUp: link.isUp, peerIndex: link.peerIndex,
+            controllerIndex: link.controllerIndex,
+            addresses: interface.addresses.map(\.address).sorted())
+    }
+}
