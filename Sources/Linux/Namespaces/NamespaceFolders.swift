@@ -5,6 +5,11 @@ public import NetTypes
 public struct NamespaceMount: Hashable, Sendable {
     public let path: String
     public let id: NamespaceID
+
+    public init(path: String, id: NamespaceID) {
+        self.path = path
+        self.id = id
+    }
 }
 
 /// Folders in which programs mount network namespaces, such as `/run/netns`.
@@ -35,7 +40,8 @@ public struct NamespaceFolders: ~Copyable, Sendable {
 
     /// Takes all news of the folders and never waits; list them afterwards.
     public borrowing func drain() throws(SystemError) {
-        for _ in 0..<64 where try inotify.read().isEmpty { break }
+        var rounds = 0
+        while try !inotify.read().isEmpty, rounds < 64 { rounds += 1 }
         try Self.watch(folders, with: inotify)
     }
 

@@ -4,7 +4,7 @@ public struct Interface: Hashable, Sendable {
     /// In the kernel's order.
     public let addresses: [InterfaceAddress]
 
-    public init(link: Link, addresses: [InterfaceAddress]) {
+    init(link: Link, addresses: [InterfaceAddress]) {
         self.link = link
         self.addresses = addresses
     }
