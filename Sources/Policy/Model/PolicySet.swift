@@ -4,15 +4,27 @@ public struct PolicySet: Hashable, Sendable {
     public let files: [String: PolicyFile]
     /// By name.
     public let tenants: [String: Tenant]
+    /// Follows from `files`, so it has no say in equality.
+    let names: PolicyNames
 
     /// Trusts its caller: `PolicySet(checking:)` is the way in.
-    init(files: [String: PolicyFile], tenants: [String: Tenant]) {
+    init(files: [String: PolicyFile], tenants: [String: Tenant], names: PolicyNames) {
         self.files = files
         self.tenants = tenants
+        self.names = names
     }
 
     /// No tenants, no rules.
-    public static let empty = PolicySet(files: [:], tenants: [:])
+    public static let empty = PolicySet(files: [:], tenants: [:], names: PolicyNames())
+
+    public static func == (left: PolicySet, right: PolicySet) -> Bool {
+        left.files == right.files && left.tenants == right.tenants
+    }
+
+    public func hash(into hasher: inout Hasher) {
+        hasher.combine(files)
+        hasher.combine(tenants)
+    }
 }
 
 extension PolicyFile {

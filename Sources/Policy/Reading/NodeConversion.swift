@@ -7,6 +7,8 @@ struct NodeConversion {
     private static let greatestDepth = 16
 
     private(set) var findings = Findings()
+    /// Whether a part was left out, so that reading the rest would only mislead.
+    private(set) var isTooDeep = false
     private let path: String
     private let part: TextScan.Part
     private let repairs: KeyRepairs
@@ -22,6 +24,7 @@ struct NodeConversion {
     mutating func node(_ node: Node) -> SourceNode? {
         let place = place(node.mark)
         guard depth < Self.greatestDepth else {
+            isTooDeep = true
             findings.report(
                 "lists and mappings are nested too deep",
                 fix: "write the flat form that docs/policy-format.md shows", at: place)

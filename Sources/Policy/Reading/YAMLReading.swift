@@ -54,7 +54,7 @@ struct YAMLReading {
             findings.report(finding.message, fix: finding.fix, at: finding.place)
         }
         let documents = converted.filter { !$0.isNull }
-        self.documents += documents
+        if !conversion.isTooDeep { self.documents += documents }
         // An anchor lives only as long as the parser.
         return withExtendedLifetime(parser) {
             !documents.isEmpty || !conversion.findings.isEmpty
