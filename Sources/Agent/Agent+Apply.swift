@@ -1,5 +1,6 @@
 internal import Compiler
 internal import Dispatch
+internal import Logging
 internal import NetTypes
 internal import Nftables
 internal import Policy

@@ -1,5 +1,8 @@
+internal import Compiler
+internal import Logging
 internal import NetTypes
 internal import Nftables
+internal import OrderedCollections
 internal import Policy
 public import Reports
 internal import Rules

@@ -1,5 +1,7 @@
 internal import Linux
+internal import Logging
 internal import NetTypes
+internal import Nftables
 internal import Policy
 internal import Rules
 
@@ -104,7 +106,7 @@ extension Agent {
         tenures[tenure.id] = tenure
         idOfSlot[tenure.slot] = tenure.id
         watch(tenure.monitor.descriptor, .links, tenure.slot)
-        if let log = tenure.log { watch(log.rawValue, .refusals, tenure.slot) }
+        if let descriptor = tenure.log?.refusals.rawValue { watch(descriptor, .refusals, tenure.slot) }
     }
 
     private func nextSlot() -> UInt64 {

@@ -1,4 +1,5 @@
 internal import Linux
+internal import Logging
 internal import Policy
 
 extension Agent {
@@ -65,7 +66,7 @@ extension Agent {
     private func content(at path: String) -> PolicyInputs.Content {
         if let file = snapshot.files[path] { return .bytes(file.bytes) }
         guard let problem = snapshot.problems[path] else { return .absent }
-        return .unreadable(problem.description, fix: problem.fix)
+        return .unreadable(problem.message, fix: problem.fix)
     }
 
     /// Takes changed files; a directory that is gone is no order to revoke everything.
@@ -106,8 +107,9 @@ extension PolicyDirectory.Problem {
     }
 }
 
-extension PolicyDirectory.Problem: CustomStringConvertible {
-    public var description: String {
+extension PolicyDirectory.Problem {
+    /// What is wrong, in words.
+    var message: String {
         switch self {
         case .system(let error): "\(error)"
         case .notAFile: "a policy file can't be a pipe, a socket or a device"

@@ -1,6 +1,9 @@
+internal import Compiler
 internal import Linux
+internal import Logging
 internal import NetTypes
 internal import Nftables
+internal import OrderedCollections
 internal import Policy
 internal import Reports
 internal import Rules

@@ -1,5 +1,6 @@
 internal import Glibc
 internal import Linux
+internal import Logging
 public import ServiceLifecycle
 
 extension Agent: Service {

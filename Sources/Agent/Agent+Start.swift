@@ -1,4 +1,5 @@
 internal import Linux
+internal import Logging
 internal import Nftables
 internal import Policy
 internal import Reports

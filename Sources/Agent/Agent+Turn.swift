@@ -1,5 +1,7 @@
 internal import Linux
+internal import Logging
 internal import NetTypes
+internal import Reports
 
 /// What an event of the loop speaks of.
 enum Source: UInt64 {

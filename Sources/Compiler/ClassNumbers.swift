@@ -1,4 +1,5 @@
 internal import NetTypes
+internal import Policy
 internal import Rules
 
 /// Gives each class a number that depends on its rules only, so that a new class moves no other.

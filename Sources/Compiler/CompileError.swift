@@ -1,6 +1,6 @@
 internal import NetTypes
-public import Policy
-public import Rules
+internal import Policy
+internal import Rules
 
 /// Why an endpoint's state can't be compiled.
 public struct CompileError: Error, Hashable, Sendable {

@@ -10,6 +10,9 @@ public import Rules
 public struct EndpointTable: ~Copyable, Sendable {
     let commands: NetfilterSocket
 
+    /// The netlink port that the kernel names as the table's owner.
+    public var port: UInt32 { commands.port }
+
     /// Takes a socket that was opened inside the namespace.
     public init(_ commands: consuming NetfilterSocket) { self.commands = commands }
 

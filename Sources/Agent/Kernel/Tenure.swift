@@ -19,29 +19,34 @@ final class Tenure: Sendable {
     let log: Log?
     private let route: Mutex<RouteBox>
 
-    struct Log: ~Copyable, Sendable { let refusals: RefusalLog }
-
     private struct RouteBox: ~Copyable, Sendable { var socket: RouteSocket }
+
+    /// A log that can be absent.
+    final class Log: Sendable {
+        let refusals: RefusalLog
+
+        init() throws(SystemError) { refusals = try RefusalLog() }
+    }
 
     private struct Sockets: ~Copyable {
         let monitor: RouteMonitor
         let route: RouteSocket
         let netfilter: NetfilterSocket
-        let log: RefusalLog?
+        let log: Log?
     }
 
     init(entering namespace: borrowing NetworkNamespace, slot: UInt64) throws(SystemError) {
         let sockets = try namespace.run { () throws(SystemError) in
             Sockets(
                 monitor: try RouteMonitor(), route: try RouteSocket(),
-                netfilter: try NetfilterSocket(), log: try? RefusalLog())
+                netfilter: try NetfilterSocket(), log: try? Log())
         }
         id = namespace.id
         self.slot = slot
+        log = sockets.log
         monitor = sockets.monitor
         route = Mutex(RouteBox(socket: sockets.route))
         table = EndpointTable(sockets.netfilter)
-        log = sockets.log.map { Log(refusals: $0) }
     }
 
     /// The links and addresses that the namespace has now.

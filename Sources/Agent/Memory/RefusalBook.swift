@@ -1,5 +1,6 @@
 internal import Collections
 internal import NetTypes
+internal import OrderedCollections
 internal import Reports
 internal import Rules
 
