@@ -2,7 +2,7 @@
 ///
 /// A copy that differs in a few names costs little: it shares all shards but theirs.
 struct PolicyNames: Sendable {
-    private static let shardCount = 256
+    private static let shardCount = 2048
 
     private var shards: [[String: SourcePlace]] = .init(repeating: [:], count: shardCount)
 

@@ -14,9 +14,11 @@ extension PolicySet {
         var names = PolicyNames()
         findings.report(taken: names.declare(sorted.flatMap(\.policies)), kind: "policy")
         let tenants = Self.tenants(of: sorted, &findings)
-        Self.check(sorted, against: tenants, &findings)
+        let ports = DeclaredPorts(tenants.values)
+        var check = ReferenceCheck(tenants, ports)
+        for file in sorted { check.check(file, &findings) }
         try findings.throwIfAny()
-        self.init(files: files, tenants: tenants, names: names)
+        self.init(files: files, tenants: tenants, names: names, ports: ports)
     }
 
     /// The set with some files replaced, or removed where there is nil.
@@ -33,9 +35,10 @@ extension PolicySet {
         }
         var findings = Findings()
         let names = names(without: before, with: after, &findings)
-        Self.check(after, against: tenants, &findings)
+        var check = ReferenceCheck(tenants, ports)
+        for file in after { check.check(file, &findings) }
         try findings.throwIfAny()
-        return PolicySet(files: files, tenants: tenants, names: names)
+        return PolicySet(files: files, tenants: tenants, names: names, ports: ports)
     }
 
     private func names(
@@ -69,13 +72,6 @@ extension PolicySet {
         }
         findings.report(taken: taken, kind: "tenant")
         return tenants
-    }
-
-    private static func check(
-        _ files: [PolicyFile], against tenants: [String: Tenant], _ findings: inout Findings
-    ) {
-        var check = ReferenceCheck(tenants)
-        for file in files { check.check(file, &findings) }
     }
 }
 

@@ -9,26 +9,13 @@ struct ReferenceCheck {
         let fix: String
     }
 
-    private struct PortKey: Hashable {
-        let name: String
-        let number: UInt8
-    }
-
     private let tenants: [String: Tenant]
     private var known: [PolicyFile.Reference.Kind: Trouble?] = [:]
     private var selected: [TenantSelector: [String]] = [:]
-    /// The tenants that declare a port.
-    private let declared: [PortKey: Set<String>]
+    private let declared: DeclaredPorts
 
-    init(_ tenants: [String: Tenant]) {
+    init(_ tenants: [String: Tenant], _ declared: DeclaredPorts) {
         self.tenants = tenants
-        var declared: [PortKey: Set<String>] = [:]
-        for tenant in tenants.values {
-            for port in tenant.ports {
-                let key = PortKey(name: port.name, number: port.ipProtocol.rawValue)
-                declared[key, default: []].insert(tenant.name)
-            }
-        }
         self.declared = declared
     }
 
@@ -61,7 +48,7 @@ struct ReferenceCheck {
     }
 
     private mutating func missingPort(_ name: String, _ number: UInt8, _ peers: [Peer]) -> Trouble? {
-        let having = declared[PortKey(name: name, number: number)] ?? []
+        let having = declared.tenants(declaring: name, number)
         let lacking = Set(peers.flatMap { names(of: $0) }).subtracting(having).sorted()
         guard let first = lacking.first.flatMap({ tenants[$0] }) else { return nil }
         let others = lacking.count > 1 ? " (and \(lacking.count - 1) more don't either)" : ""
@@ -81,5 +68,28 @@ struct ReferenceCheck {
         let names = tenants.values.filter { selector.matches($0) }.map(\.name)
         selected[selector] = names
         return names
+    }
+}
+
+/// Which tenants declare a port name for a protocol.
+struct DeclaredPorts: Sendable {
+    private struct Key: Hashable {
+        let name: String
+        let number: UInt8
+    }
+
+    private var tenants: [Key: Set<String>] = [:]
+
+    init(_ tenants: some Sequence<Tenant>) {
+        for tenant in tenants {
+            for port in tenant.ports {
+                let key = Key(name: port.name, number: port.ipProtocol.rawValue)
+                self.tenants[key, default: []].insert(tenant.name)
+            }
+        }
+    }
+
+    func tenants(declaring name: String, _ number: UInt8) -> Set<String> {
+        tenants[Key(name: name, number: number)] ?? []
     }
 }

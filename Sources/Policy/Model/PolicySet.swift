@@ -6,16 +6,23 @@ public struct PolicySet: Hashable, Sendable {
     public let tenants: [String: Tenant]
     /// Follows from `files`, so it has no say in equality.
     let names: PolicyNames
+    /// Follows from `tenants`.
+    let ports: DeclaredPorts
 
     /// Trusts its caller: `PolicySet(checking:)` is the way in.
-    init(files: [String: PolicyFile], tenants: [String: Tenant], names: PolicyNames) {
+    init(
+        files: [String: PolicyFile], tenants: [String: Tenant], names: PolicyNames,
+        ports: DeclaredPorts
+    ) {
         self.files = files
         self.tenants = tenants
         self.names = names
+        self.ports = ports
     }
 
     /// No tenants, no rules.
-    public static let empty = PolicySet(files: [:], tenants: [:], names: PolicyNames())
+    public static let empty = PolicySet(
+        files: [:], tenants: [:], names: PolicyNames(), ports: DeclaredPorts([]))
 
     public static func == (left: PolicySet, right: PolicySet) -> Bool {
         left.files == right.files && left.tenants == right.tenants

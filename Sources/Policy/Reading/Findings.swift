@@ -7,8 +7,11 @@ struct Findings {
 
     var isEmpty: Bool { diagnostics.isEmpty }
 
+    /// Whether nothing more will be noted.
+    var isFull: Bool { diagnostics.count > Self.greatestCount }
+
     mutating func report(_ message: String, fix: String, at place: SourcePlace) {
-        guard diagnostics.count <= Self.greatestCount else { return }
+        guard !isFull else { return }
         guard diagnostics.count < Self.greatestCount else {
             diagnostics.append(
                 Diagnostic(

@@ -13,12 +13,18 @@ struct KeyRepairs {
     private(set) var text: String
     private var names: [Position: String] = [:]
 
-    init(_ text: String) { self.text = text }
+    private let greatestCount: Int
 
-    /// Replaces the key's first character by one that nobody writes; false if there is none.
+    init(_ text: String, greatestCount: Int) {
+        self.text = text
+        self.greatestCount = greatestCount
+    }
+
+    /// Replaces the key's first character by one that nobody writes; false if that can't be done
+    /// or was done often enough.
     mutating func rename(_ key: String, at mark: Mark) -> Bool {
         let position = Position(line: mark.line, column: mark.column)
-        guard !key.isEmpty, names[position] == nil, let index = index(of: position),
+        guard names.count < greatestCount, !key.isEmpty, names[position] == nil, let index = index(of: position),
             let substitute = Unicode.Scalar(UInt32(0xe000 + names.count))
         else { return false }
         names[position] = key

@@ -5,8 +5,9 @@ import Yams
 /// Each document is composed on its own, so that one that isn't YAML doesn't hide the mistakes of
 /// the others.
 struct YAMLReading {
-    /// How often one document is composed again to see past keys that stand twice.
-    private static let greatestRepairs = 16
+    /// How often one document is composed again to see past keys that stand twice, and how many
+    /// bytes may be read again for that.
+    private static let greatestRepairs = (count: 16, bytes: 1 << 20)
 
     private(set) var documents: [SourceNode] = []
     private(set) var findings: Findings
@@ -18,7 +19,7 @@ struct YAMLReading {
         let scan = TextScan(bytes, path: path)
         findings = scan.findings
         guard findings.isEmpty else { return }
-        for part in scan.parts {
+        for part in scan.parts where !findings.isFull {
             let whole = part.bytes.count == bytes.count
             read(part, whole ? text : String(decoding: bytes[part.bytes], as: UTF8.self))
         }
@@ -26,8 +27,9 @@ struct YAMLReading {
     }
 
     private mutating func read(_ part: TextScan.Part, _ text: String) {
-        var repairs = KeyRepairs(text)
-        for _ in 0...Self.greatestRepairs {
+        let affordable = Self.greatestRepairs.bytes / max(1, part.bytes.count)
+        var repairs = KeyRepairs(text, greatestCount: min(Self.greatestRepairs.count, affordable))
+        while true {
             do {
                 let isEmpty = try !compose(part, repairs)
                 if isEmpty, part.isMarked { refuseEmptyDocument(part) }
@@ -84,7 +86,7 @@ extension YAMLReading {
 
     private mutating func refuseDuplicate(_ key: String, at place: SourcePlace) {
         findings.report(
-            "the key \(key.quoted) stands more than once in the mapping that starts here",
+            "the key \(key.quoted) that stands here stands once more in the same mapping",
             fix: "keep one of them", at: place)
     }
 
