@@ -1,0 +1,51 @@
+internal import ArgumentParser
+internal import Linux
+internal import Policy
+
+/// Where policy files are read from, for the commands that need no agent.
+struct PolicyOptions: ParsableArguments {
+    @Option(
+        name: .shortAndLong,
+        help: ArgumentHelp("A directory of policy files, or one file.", valueName: "path"))
+    var policies = "/etc/ringfence/policies"
+
+    /// Reads and checks every file.
+    func read() -> PolicyReading { PolicyReading(path: policies) }
+}
+
+/// The files under a path, and everything that is wrong with them.
+struct PolicyReading {
+    /// Nil when anything is wrong.
+    let policies: PolicySet?
+    let diagnostics: [Diagnostic]
+    let fileCount: Int
+
+    init(path: String) {
+        let directory = PolicyDirectory(path)
+        var snapshot = PolicyDirectory.Snapshot()
+        directory.refresh(path, in: &snapshot)
+        if snapshot.files.isEmpty { snapshot = directory.snapshot() }
+        var diagnostics = snapshot.problems.map { path, problem in
+            Diagnostic(
+                problem.message, fix: problem.fix,
+                at: SourcePlace(file: path, line: 1, column: 1))
+        }
+        var files: [PolicyFile] = []
+        for (path, file) in snapshot.files {
+            do throws(PolicyErrors) {
+                files.append(try PolicyFile(parsing: file.bytes, path: path))
+            } catch {
+                diagnostics += error.diagnostics
+            }
+        }
+        var policies: PolicySet?
+        do throws(PolicyErrors) {
+            policies = try PolicySet(checking: files)
+        } catch {
+            diagnostics += error.diagnostics
+        }
+        self.policies = diagnostics.isEmpty ? policies : nil
+        self.diagnostics = diagnostics.sorted { $0.place < $1.place }
+        fileCount = snapshot.files.count
+    }
+}
