@@ -1,6 +1,7 @@
 internal import Linux
 public import NetTypes
 internal import Nftables
+internal import Rules
 
 /// A namespace that has our table, and whom its removal would set free.
 public struct Enforcement: Sendable {

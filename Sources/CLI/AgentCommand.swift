@@ -36,7 +36,9 @@ struct AgentCommand: AsyncParsableCommand {
     @Option(help: ArgumentHelp("Where counts are kept over restarts.", valueName: "directory"))
     var state = "/var/lib/ringfence"
 
-    @Option(help: "trace, debug, info, notice, warning, error or critical.")
+    @Option(
+        help: "trace, debug, info, notice, warning, error or critical.",
+        transform: AgentCommand.level)
     var logLevel = Logger.Level.info
 
     func run() async throws {
@@ -48,7 +50,7 @@ struct AgentCommand: AsyncParsableCommand {
                 policies: policies, namespaceFolders: namespaces.folders, pids: namespaces.pid,
                 hostNamespace: hostNamespace, stateDirectory: state),
             logger: logger, clock: Self.now)
-        let server = try APIServer(queries: agent, socket: socket.socket, logger: logger)
+        let server = APIServer(socketPath: socket.socket, agent: Answers(agent: agent), logger: logger)
         let group = ServiceGroup(
             configuration: .init(
                 services: [
@@ -57,6 +59,13 @@ struct AgentCommand: AsyncParsableCommand {
                 ],
                 gracefulShutdownSignals: [.sigterm, .sigint], logger: logger))
         try await group.run()
+    }
+
+    private static func level(_ name: String) throws -> Logger.Level {
+        guard let level = Logger.Level(rawValue: name) else {
+            throw ValidationError("there is no log level '\(name)'")
+        }
+        return level
     }
 
     /// The time of day, to the millisecond.
@@ -68,8 +77,6 @@ struct AgentCommand: AsyncParsableCommand {
     }
 }
 
-extension Logger.Level: @retroactive ExpressibleByArgument {}
-
 /// Looks at everything again at each SIGHUP.
 private struct Rescan: Service {
     let agent: Agent
@@ -79,4 +86,19 @@ private struct Rescan: Service {
             await agent.rescan()
         }
     }
+}
+
+/// The agent as the API asks it.
+struct Answers: AgentQueries {
+    let agent: Agent
+
+    func status() async -> StatusReport { await agent.status() }
+
+    func counters() async throws -> CountersReport { await agent.counters() }
+
+    func violations(since: Timestamp?) async throws -> ViolationsReport {
+        await agent.violations(since: since)
+    }
+
+    func violationStream() -> AsyncStream<Violation> { agent.violationStream() }
 }

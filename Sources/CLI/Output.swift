@@ -31,5 +31,9 @@ struct OutputOptions: ParsableArguments {
 
 /// Prints to standard error.
 func complain(_ text: String) {
-    fputs(text + "\n", stderr)
+    let line = Array((text + "\n").utf8)
+    _ = line.withUnsafeBytes { write(STDERR_FILENO, $0.baseAddress, $0.count) }
 }
+
+/// Sends what was printed on its way: a reader at the other end of a pipe waits for it.
+func flushOutput() { fflush(nil) }

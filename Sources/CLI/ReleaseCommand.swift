@@ -46,7 +46,7 @@ struct ReleaseCommand: ParsableCommand {
     private func isConfirmed() -> Bool {
         guard isatty(STDIN_FILENO) == 1 else { return false }
         print("Everything will pass in these namespaces. Go on? [yes/no] ", terminator: "")
-        fflush(stdout)
+        flushOutput()
         return readLine() == "yes"
     }
 }
