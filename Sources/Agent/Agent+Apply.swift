@@ -87,14 +87,15 @@ extension Agent {
             }
         }
         let end = clock.now
-        ledger.generation += 1
+        let isNew = work.contains { $0.held != $0.wanted }
+        if isNew { ledger.generation += 1 }
         for (work, result) in zip(work, results) { finish(work, result) }
         lastApply = ApplyStatus(
             finished: self.clock(), changedEndpoints: work.count,
             readMilliseconds: readTime.milliseconds, compileMilliseconds: compileTime.milliseconds,
             applyMilliseconds: (end - start).milliseconds)
         logger.info(
-            "generation \(ledger.generation)",
+            isNew ? "generation \(ledger.generation)" : "tables taken over",
             metadata: [
                 "endpoints": "\(work.count)", "compile": "\(compileTime)",
                 "apply": "\(end - start)",
