@@ -12,8 +12,13 @@ enum Folders {
         return (paths ?? []).filter { $0.hasSuffix(".yaml") }.sorted().map { folder.appending(path: $0) }
     }
 
+    /// The examples, and the files with every form.
+    static let goodFiles = files(in: examples) + files(in: tests.appending(path: "GoodPolicies"))
+
+    static func bytes(_ url: URL) throws -> [UInt8] { Array(try Data(contentsOf: url)) }
+
     static func policyFile(_ url: URL) throws -> PolicyFile {
-        try PolicyFile(parsing: Array(Data(contentsOf: url)), path: url.path())
+        try PolicyFile(parsing: bytes(url), path: url.path())
     }
 }
 

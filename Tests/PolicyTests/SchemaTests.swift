@@ -27,8 +27,7 @@ import Testing
     }
 
     @Test func `accepts the examples and every good form`() throws {
-        let good = Folders.files(in: Folders.tests.appending(path: "GoodPolicies"))
-        let report = try validate(Folders.files(in: Folders.examples) + good)
+        let report = try validate(Folders.goodFiles)
         #expect(report.status == 0, "\(report.text)")
     }
 
