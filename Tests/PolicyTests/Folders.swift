@@ -8,8 +8,12 @@ enum Folders {
 
     /// The YAML files of a folder and the folders in it, sorted.
     static func files(in folder: URL) -> [URL] {
-        let paths = FileManager.default.enumerator(atPath: folder.path())?.compactMap { $0 as? String }
-        return (paths ?? []).filter { $0.hasSuffix(".yaml") }.sorted().map { folder.appending(path: $0) }
+        let paths = FileManager.default.enumerator(atPath: folder.path())?.compactMap {
+            $0 as? String
+        }
+        return (paths ?? []).filter { $0.hasSuffix(".yaml") }.sorted().map {
+            folder.appending(path: $0)
+        }
     }
 
     /// The examples, and the files with every form.

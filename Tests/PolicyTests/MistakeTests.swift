@@ -39,9 +39,13 @@ import Testing
 
     @Test(
         arguments: [
-            ("cidr: 10.0.0.1/8", "write '10.0.0.0/8' for the network, or '10.0.0.1' for the address"),
+            (
+                "cidr: 10.0.0.1/8",
+                "write '10.0.0.0/8' for the network, or '10.0.0.1' for the address"
+            ),
             ("cidr: fe80::1%eth0", "write 'fe80::1'"), ("wrold", "write 'world'"),
-            ("db", "write 'tenant: db' if it is a tenant"), ("10.0.0.0/8", "write 'cidr: 10.0.0.0/8'"),
+            ("db", "write 'tenant: db' if it is a tenant"),
+            ("10.0.0.0/8", "write 'cidr: 10.0.0.0/8'"),
             ("tenant: DB", "write 'db'"), ("tenant: 12", #"put it in quotes: "12""#),
             ("tenants: {}", "write 'tenants: all' for every tenant"),
             ("tenants: db", "write 'tenant: db' for one, or 'tenants: all' for every one"),
@@ -69,22 +73,9 @@ import Testing
         #expect(!found.isEmpty)
     }
 
-    @Test(
-        arguments: [
-            String(repeating: "[", count: 20_000), String(repeating: "- ", count: 20_000),
-            String(repeating: "{a: ", count: 20_000), String(repeating: "? ", count: 20_000),
-            (0..<1500).map { String(repeating: " ", count: $0) + "a:" }.joined(separator: "\n"),
-            String(repeating: "---\n", count: 20_000), String(repeating: "a: 1\n", count: 20_000),
-            String(repeating: "&a *a ", count: 20_000), String(repeating: "a", count: 5 << 20),
-            "a: &a [x,x,x,x,x,x,x,x]\nb: &b [*a,*a,*a,*a,*a,*a,*a]\n? *b : c\n",
-            "a: \"" + String(repeating: "x\n", count: 20_000),
-            "\u{0}", "%", "%YAML 9.9\n---\n", "!", "&", "*", "|", ">", "@", "`", "'", "\"", "{", "}",
-            "]", ",", ":", "?", "-", "<<: *a", "!!binary x", "a: !<!x> b", "\r", "\t", "\u{85}",
-            "\u{e000}a: 1\n\u{e000}a: 1\na: 1\na: 2",
-        ]
-    )
-    func `hostile text ends in an error`(_ text: String) throws {
-        let found = try mistakes(in: text)
+    @Test(arguments: HostileText.all)
+    func `hostile text ends in an error`(_ hostile: HostileText) throws {
+        let found = try mistakes(in: hostile.text)
         #expect(!found.isEmpty)
         #expect(found.count <= 501)
         #expect(found.allSatisfy { $0.place.line > 0 && $0.place.column > 0 && !$0.fix.isEmpty })
@@ -105,6 +96,29 @@ import Testing
             #expect(found.allSatisfy { $0.place.line > 0 && !$0.fix.isEmpty }, "seed \(seed)")
         }
     }
+}
+
+/// A text that could keep a reader busy, or break it.
+struct HostileText: CustomTestStringConvertible {
+    let text: String
+
+    /// Its start: whole ones would fill the log.
+    var testDescription: String { "\(text.prefix(16).debugDescription), \(text.utf8.count) bytes" }
+
+    static let all: [HostileText] = [
+
+        String(repeating: "[", count: 20_000), String(repeating: "- ", count: 20_000),
+        String(repeating: "{a: ", count: 20_000), String(repeating: "? ", count: 20_000),
+        (0..<1500).map { String(repeating: " ", count: $0) + "a:" }.joined(separator: "\n"),
+        String(repeating: "---\n", count: 20_000), String(repeating: "a: 1\n", count: 20_000),
+        String(repeating: "&a *a ", count: 20_000), String(repeating: "a", count: 5 << 20),
+        "a: &a [x,x,x,x,x,x,x,x]\nb: &b [*a,*a,*a,*a,*a,*a,*a]\n? *b : c\n",
+        "a: \"" + String(repeating: "x\n", count: 20_000),
+        "\u{0}", "%", "%YAML 9.9\n---\n", "!", "&", "*", "|", ">", "@", "`", "'", "\"", "{",
+        "}",
+        "]", ",", ":", "?", "-", "<<: *a", "!!binary x", "a: !<!x> b", "\r", "\t", "\u{85}",
+        "\u{e000}a: 1\n\u{e000}a: 1\na: 1\na: 2",
+    ].map { HostileText(text: $0) }
 }
 
 /// A small random generator with a seed (SplitMix64).

@@ -34,10 +34,11 @@ import Testing
         }
         #expect("\(place)" == "a.yaml:3:7")
         #expect(rules.map { "\($0.place)" } == ["a.yaml:16:5", "a.yaml:18:5"])
-        #expect(rules[0].from == [
-            .endpoints(of: .name("shop"), LabelSelector(matchLabels: ["app": "web"])),
-            .endpoints(of: .labels(LabelSelector()), nil),
-        ])
+        #expect(
+            rules[0].from == [
+                .endpoints(of: .name("shop"), LabelSelector(matchLabels: ["app": "web"])),
+                .endpoints(of: .labels(LabelSelector()), nil),
+            ])
         let (network, hole) = try (
             Prefix(parsing: "192.0.2.0/24"), Prefix(parsing: "192.0.2.8/29")
         )
@@ -54,7 +55,10 @@ import Testing
             ("{protocol: any}", .any), ("{protocol: 47}", .other(IPProtocol(rawValue: 47))),
             ("{protocol: tcp}", .ports(.tcp, .init(), names: [])),
             ("{protocol: 132}", .ports(.sctp, .init(), names: [])),
-            ("{protocol: udp, ports: [b, a, a, 53]}", .ports(.udp, .init(53...53), names: ["a", "b"])),
+            (
+                "{protocol: udp, ports: [b, a, a, 53]}",
+                .ports(.udp, .init(53...53), names: ["a", "b"])
+            ),
             ("{protocol: 58, types: [packet-too-big]}", .messages(.icmpv6, [ICMPMessage(type: 2)])),
             ("{protocol: 1}", .messages(.icmp, [])),
             ("{protocol: tcp, ports: [1-65535]}", .ports(.tcp, .init(1...65535), names: [])),

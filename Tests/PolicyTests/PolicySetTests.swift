@@ -25,12 +25,15 @@ import Testing
             "p", from: "world", to: "{tenants: {matchLabels: {env: prod}}}",
             allow: "{protocol: tcp, ports: [http]}")
         let labels = "labels: {env: prod}"
-        _ = try PolicySet(policy, Texts.tenant("a", labels + "\nports: {http: 1}"), Texts.tenant("b"))
+        _ = try PolicySet(
+            policy, Texts.tenant("a", labels + "\nports: {http: 1}"), Texts.tenant("b"))
         let found = try errors {
             try PolicySet(policy, Texts.tenant("a", labels), Texts.tenant("b", labels))
         }
         #expect(
-            found.map(\.message) == ["tenant 'a' declares no tcp port 'http' (and 1 more don't either)"])
+            found.map(\.message) == [
+                "tenant 'a' declares no tcp port 'http' (and 1 more don't either)"
+            ])
     }
 
     @Test func `removing what isn't there changes nothing`() throws {

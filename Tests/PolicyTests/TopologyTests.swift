@@ -76,7 +76,9 @@ private let db = Texts.tenant("db", "endpoints: [{namespace: db}, {namespace: '*
             (3, "shop-b", nil),
         ] as [(UInt64, String, [String]?)]
     )
-    func `an address that two have is closed`(_ inode: UInt64, _ name: String, _ by: [String]?) throws {
+    func `an address that two have is closed`(_ inode: UInt64, _ name: String, _ by: [String]?)
+        throws
+    {
         let shared = try address("10.0.0.9")
         let found = topology(
             try PolicySet(shop, db), try namespace(2, "shop-a", "10.0.0.2", "10.0.0.9"),
@@ -91,7 +93,8 @@ private let db = Texts.tenant("db", "endpoints: [{namespace: db}, {namespace: '*
 
     @Test func `strangers may share what is no endpoint's`() throws {
         let found = topology(
-            try PolicySet(shop), try namespace(1, "", "10.0.0.1"), try namespace(2, "x", "10.0.0.1"))
+            try PolicySet(shop), try namespace(1, "", "10.0.0.1"), try namespace(2, "x", "10.0.0.1")
+        )
         #expect(found.conflicts.isEmpty)
         #expect(try found.host.contains(address("10.0.0.1")))
     }
