@@ -8,12 +8,21 @@ enum Folders {
 
     /// The YAML files of a folder and the folders in it, sorted.
     static func files(in folder: URL) -> [URL] {
-        let paths = FileManager.default.enumerator(atPath: folder.path())?.compactMap { $0 as? String }
-        return (paths ?? []).filter { $0.hasSuffix(".yaml") }.sorted().map { folder.appending(path: $0) }
+        let paths = FileManager.default.enumerator(atPath: folder.path())?.compactMap {
+            $0 as? String
+        }
+        return (paths ?? []).filter { $0.hasSuffix(".yaml") }.sorted().map {
+            folder.appending(path: $0)
+        }
     }
 
+    /// The examples, and the files with every form.
+    static let goodFiles = files(in: examples) + files(in: tests.appending(path: "GoodPolicies"))
+
+    static func bytes(_ url: URL) throws -> [UInt8] { Array(try Data(contentsOf: url)) }
+
     static func policyFile(_ url: URL) throws -> PolicyFile {
-        try PolicyFile(parsing: Array(Data(contentsOf: url)), path: url.path())
+        try PolicyFile(parsing: bytes(url), path: url.path())
     }
 }
 

@@ -21,14 +21,14 @@ import Testing
         process.standardOutput = output
         process.standardError = output
         try process.run()
-        let text = String(decoding: output.fileHandleForReading.readDataToEndOfFile(), as: UTF8.self)
+        let text = String(
+            decoding: output.fileHandleForReading.readDataToEndOfFile(), as: UTF8.self)
         process.waitUntilExit()
         return Report(status: process.terminationStatus, text: text)
     }
 
     @Test func `accepts the examples and every good form`() throws {
-        let good = Folders.files(in: Folders.tests.appending(path: "GoodPolicies"))
-        let report = try validate(Folders.files(in: Folders.examples) + good)
+        let report = try validate(Folders.goodFiles)
         #expect(report.status == 0, "\(report.text)")
     }
 
@@ -44,7 +44,8 @@ import Testing
         for (index, document) in Self.documents.enumerated() {
             let isRead = try mistakes(in: document).isEmpty
             let file = folder.url.appending(path: "\(index).yaml")
-            try Data("# schema: \(isRead ? "accepts" : "refuses")\n\(document)".utf8).write(to: file)
+            try Data("# schema: \(isRead ? "accepts" : "refuses")\n\(document)".utf8).write(
+                to: file)
             files.append(file)
         }
         let report = try validate(files)
@@ -76,7 +77,8 @@ import Testing
 
     private static let networks = [
         "0.0.0.0/0", "255.255.255.255", "256.0.0.0", "10.0.0.0/32", "10.0.0.0/", "10.0.0.0/33",
-        "1.2.3", "1.2.3.4.5", "01.2.3.4", "::", "::/0", ":::", "::1", "1::", "1::2", ":1::", "1::2:",
+        "1.2.3", "1.2.3.4.5", "01.2.3.4", "::", "::/0", ":::", "::1", "1::", "1::2", ":1::",
+        "1::2:",
         "1:2:3:4:5:6:7:8", "1:2:3:4:5:6:7::", "::2:3:4:5:6:7:8", "1::3:4:5:6:7:8",
         "1:2:3:4::5:6:7:8", "1:2:3:4:5:6:7:8:9", "1:2:3:4:5:6:7", "::1.2.3.4", "1::1.2.3.4",
         "1:2:3:4:5:6:1.2.3.4", "1:2:3:4:5:6:7:1.2.3.4", "1:2:3:4:5::1.2.3.4",
@@ -86,8 +88,10 @@ import Testing
     ]
 
     private static let globs = [
-        "a", "*", "?", "[a]", "[]a]", "[!a]", "[!]a]", "[]", "[!]", "[", "a[", "a]", "[a-z]*", "[[:x:]]",
-        "[a[b]", "a/b", "/", ".", "..", "...", ".a", "a b", "", "\\a", "[a\\]", "é-[à-ü]", "[!!]", "[!",
+        "a", "*", "?", "[a]", "[]a]", "[!a]", "[!]a]", "[]", "[!]", "[", "a[", "a]", "[a-z]*",
+        "[[:x:]]",
+        "[a[b]", "a/b", "/", ".", "..", "...", ".a", "a b", "", "\\a", "[a\\]", "é-[à-ü]", "[!!]",
+        "[!",
         "a[b]c[d]e", "a[b]c[d", "[-]", "[!-]",
     ]
 
@@ -97,7 +101,8 @@ import Testing
     ]
 
     private static let names = [
-        "a", "A", "0", "a-b", "-a", "a-", "a.b", ".a", "a_b", "a/b", "a b", "", "é", "a--b", "0a", "00",
+        "a", "A", "0", "a-b", "-a", "a-", "a.b", ".a", "a_b", "a/b", "a b", "", "é", "a--b", "0a",
+        "00",
         "0-0", "a0-", String(repeating: "a", count: 15), String(repeating: "a", count: 16),
         String(repeating: "a", count: 63), String(repeating: "a", count: 64),
         String(repeating: "a", count: 253), String(repeating: "a", count: 254), "A.b_c/D-e",
@@ -109,7 +114,8 @@ import Testing
     ]
 
     private static let numbers = [
-        "0", "1", "255", "256", "-1", "65535", "65536", "1.5", "true", "null", "[]", "{}", "'1'", "tcp",
+        "0", "1", "255", "256", "-1", "65535", "65536", "1.5", "true", "null", "[]", "{}", "'1'",
+        "tcp",
         "TCP", "echo-request", "redirect",
     ]
 }

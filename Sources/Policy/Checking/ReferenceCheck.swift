@@ -47,7 +47,8 @@ struct ReferenceCheck {
                 + "add a document 'kind: Tenant' with that name")
     }
 
-    private mutating func missingPort(_ name: String, _ number: UInt8, _ peers: [Peer]) -> Trouble? {
+    private mutating func missingPort(_ name: String, _ number: UInt8, _ peers: [Peer]) -> Trouble?
+    {
         let having = declared.tenants(declaring: name, number)
         let lacking = Set(peers.flatMap { names(of: $0) }).subtracting(having).sorted()
         guard let first = lacking.first.flatMap({ tenants[$0] }) else { return nil }

@@ -6,9 +6,8 @@ extension PolicySet {
     /// What two sides claim is nobody's. An address inside networks that another tenant pins is no
     /// claim at all, so nobody can take a pinned address from its owner by taking it as well.
     ///
-    /// - Parameters:
-    ///   - observed: Every namespace of the machine, in any order.
-    ///   - host: The one that the host ends of the veths live in; it is never an endpoint.
+    /// `observed` holds every namespace of the machine, in any order. `host` is the one that the host
+    /// ends of the veths live in; it is never an endpoint.
     public func topology(observed: [ObservedNamespace], host: NamespaceID?) -> Topology {
         var survey = Survey(
             tenants: tenants, namespaces: observed.sorted { $0.id < $1.id }, host: host)

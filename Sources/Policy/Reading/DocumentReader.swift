@@ -14,7 +14,8 @@ struct DocumentReader {
         guard case .mapping(let entries) = node.content else {
             return report(
                 "a document is a mapping, and here stands \(node.found)",
-                fix: "start with 'apiVersion: \(Self.apiVersion)' and 'kind: Tenant' or 'kind: Policy'",
+                fix: "start with 'apiVersion: \(Self.apiVersion)' and 'kind: Tenant' or"
+                    + " 'kind: Policy'",
                 at: node.place)
         }
         let head = Fields(entries, place: node.place)

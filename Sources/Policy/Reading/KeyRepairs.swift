@@ -24,7 +24,8 @@ struct KeyRepairs {
     /// or was done often enough.
     mutating func rename(_ key: String, at mark: Mark) -> Bool {
         let position = Position(line: mark.line, column: mark.column)
-        guard names.count < greatestCount, !key.isEmpty, names[position] == nil, let index = index(of: position),
+        guard names.count < greatestCount, !key.isEmpty, names[position] == nil,
+            let index = index(of: position),
             let substitute = Unicode.Scalar(UInt32(0xe000 + names.count))
         else { return false }
         names[position] = key
@@ -44,8 +45,9 @@ struct KeyRepairs {
             guard let end = scalars[index...].firstIndex(of: "\n") else { return nil }
             index = scalars.index(after: end)
         }
-        guard var found = scalars.index(
-            index, offsetBy: position.column - 1, limitedBy: scalars.endIndex)
+        guard
+            var found = scalars.index(
+                index, offsetBy: position.column - 1, limitedBy: scalars.endIndex)
         else { return nil }
         if found < scalars.endIndex, scalars[found] == "\"" || scalars[found] == "'" {
             found = scalars.index(after: found)

@@ -26,14 +26,10 @@ enum PlainScalar {
 
     private static let words: [String: PlainScalar] = {
         var words: [String: PlainScalar] = ["~": .null]
-        let groups: [(PlainScalar, [String])] = [
-            (.null, ["null"]), (.boolean, ["true", "false", "yes", "no", "on", "off"]),
-        ]
-        for (meaning, group) in groups {
-            for word in group {
-                for spelling in [word, word.uppercased(), word.prefix(1).uppercased() + word.dropFirst()] {
-                    words[spelling] = meaning
-                }
+        for word in ["null", "true", "false", "yes", "no", "on", "off"] {
+            let capitalized = word.prefix(1).uppercased() + word.dropFirst()
+            for spelling in [word, word.uppercased(), capitalized] {
+                words[spelling] = word == "null" ? .null : .boolean
             }
         }
         return words
@@ -45,7 +41,9 @@ extension PlainScalar {
     private static func isNumber(_ text: String.UTF8View) -> Bool {
         var rest = text[...]
         rest.drop { $0 == UInt8(ascii: "+") || $0 == UInt8(ascii: "-") }
-        if let digits = rest.afterRadixMark { return !digits.isEmpty && digits.allSatisfy(\.isHexOrGap) }
+        if let digits = rest.afterRadixMark {
+            return !digits.isEmpty && digits.allSatisfy(\.isHexOrGap)
+        }
         if [".inf", ".nan"].contains(String(Substring(rest)).lowercased()) { return true }
         return isDecimal(rest)
     }

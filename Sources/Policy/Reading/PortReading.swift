@@ -54,7 +54,8 @@ extension DocumentReader {
                 at: place)
         }
         guard low <= high else {
-            return report("the range \(text) is reversed", fix: "write '\(last)-\(first)'", at: place)
+            return report(
+                "the range \(text) is reversed", fix: "write '\(last)-\(first)'", at: place)
         }
         return .range(low...high)
     }

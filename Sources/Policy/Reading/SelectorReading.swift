@@ -65,7 +65,8 @@ extension DocumentReader {
             return key.map { operation == "Exists" ? .exists(key: $0) : .doesNotExist(key: $0) }
         }
         guard let values = values(fields, operation), let key else { return nil }
-        return operation == "In" ? .isIn(key: key, values: values) : .isNotIn(key: key, values: values)
+        return operation == "In"
+            ? .isIn(key: key, values: values) : .isNotIn(key: key, values: values)
     }
 
     private mutating func values(_ fields: Fields, _ operation: String) -> [String]? {

@@ -38,7 +38,8 @@ struct SyntaxTrouble {
     private init(_ message: String, mark: Mark?) {
         self.message = message
         self.mark = mark
-        fix = Self.fixes.first { message.contains($0.symptom) }?.fix
+        fix =
+            Self.fixes.first { message.contains($0.symptom) }?.fix
             ?? "check the indentation, the quotes and the ': ' after each key around this place"
     }
 

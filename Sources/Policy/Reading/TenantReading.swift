@@ -64,7 +64,9 @@ extension DocumentReader {
             .flatMap { self.word($0, "protocol", among: words.map(\.name)) }
         let port = require("port", in: fields, of: what, example: "port: 5432")
             .flatMap { self.number($0, "port", in: 1...65535) }
-        guard let port, let number = words.first(where: { $0.name == word })?.value else { return nil }
+        guard let port, let number = words.first(where: { $0.name == word })?.value else {
+            return nil
+        }
         return NamedPort(name: name, ipProtocol: number, port: UInt16(port))
     }
 }

@@ -1,11 +1,14 @@
 /// Networks and port ranges as regular expressions of JSON Schema.
 enum NetworkPattern {
-    static let network = "^(\(v4)(/(3[0-2]|[12]?[0-9]))?|\(v6)(/(12[0-8]|1[01][0-9]|[1-9]?[0-9]))?)$"
+    static let network = "^(\(v4)(/\(v4Length))?|\(v6)(/\(v6Length))?)$"
 
     static let portRange = "^\(port)-\(port)$"
 
     private static let port =
         "([1-9][0-9]{0,3}|[1-5][0-9]{4}|6[0-4][0-9]{3}|65[0-4][0-9]{2}|655[0-2][0-9]|6553[0-5])"
+
+    private static let v4Length = "(3[0-2]|[12]?[0-9])"
+    private static let v6Length = "(12[0-8]|1[01][0-9]|[1-9]?[0-9])"
 
     private static let byte = "(25[0-5]|2[0-4][0-9]|1[0-9][0-9]|[1-9]?[0-9])"
     private static let v4 = "(\(byte)\\.){3}\(byte)"

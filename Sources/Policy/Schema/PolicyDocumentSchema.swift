@@ -17,7 +17,9 @@ extension PolicySchema {
             "description": remark("Why it is there.", upTo: 4096),
             "from": ["$ref": "#/$defs/peers", "description": "Who may open connections."],
             "to": ["$ref": "#/$defs/peers", "description": "To whom."],
-            "allow": ["$ref": "#/$defs/allowList", "description": "Over what; each entry is a rule."],
+            "allow": [
+                "$ref": "#/$defs/allowList", "description": "Over what; each entry is a rule.",
+            ],
         ],
         // One side at least has to name a tenant.
         "anyOf": [
