@@ -4,7 +4,7 @@ struct DirectoryWatch: Hashable, Sendable {
     var directories: Set<String> = []
     /// Files in it that links in the tree lead to: by name, the paths of the links.
     var targets: [String: Set<String>] = [:]
-    /// Names above the tree that decide what its path leads to.
+    /// Names that decide where the path of the tree, or of something in it, leads.
     var signposts: Set<String> = []
 
     /// The paths in the tree that a name in the directory stands for.
@@ -12,4 +12,7 @@ struct DirectoryWatch: Hashable, Sendable {
         let own = isPolicyFileName(name) ? directories.map { joined($0, name) } : []
         return (targets[name] ?? []).union(own)
     }
+
+    /// One path in the tree or beside it by which a name in the directory can be looked at.
+    func place(of name: String) -> String? { directories.first.map { joined($0, name) } }
 }

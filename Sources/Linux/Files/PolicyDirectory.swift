@@ -35,7 +35,10 @@ public struct PolicyDirectory: Sendable {
         snapshot.files[path] = nil
         snapshot.problems[path] = nil
         snapshot.take(path, from: self, unlessSameAs: nil)
-        if case .system(let error) = snapshot.problems[path], error.isAbsence {
+        // A link that leads nowhere is there, and stays a problem.
+        if case .system(let error) = snapshot.problems[path], error.isAbsence,
+            (try? FileStatus(ofLink: path)) == nil
+        {
             snapshot.problems[path] = nil
         }
     }
@@ -70,8 +73,6 @@ extension PolicyDirectory {
         case tooLarge(limit: Int)
         /// Somebody kept writing while it was read.
         case changing
-        /// A symbolic link leads back to a directory above it.
-        case loop
         case tooDeep(limit: Int)
         case tooManyFiles(limit: Int)
     }
