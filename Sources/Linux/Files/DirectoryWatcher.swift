@@ -113,8 +113,8 @@ extension DirectoryWatcher {
         if event.has(IN_DELETE, IN_MOVED_FROM) { round.set(.removed, paths) }
         if event.has(IN_CLOSE_WRITE, IN_MOVED_TO) { round.set(.written, paths) }
         if event.has(IN_MODIFY) { round.set(.unsettled, paths) }
-        guard event.has(IN_CREATE, IN_MOVED_TO), let place = watch.place(of: event.name),
-            let status = try? FileStatus(ofLink: place)
+        let place = joined(watch.path, event.name)
+        guard event.has(IN_CREATE, IN_MOVED_TO), let status = try? FileStatus(ofLink: place)
         else { return }
         // Nobody will write to a link, or to a file that another name gave its content.
         let isWhole = status.kind == .link || status.linkCount > 1
@@ -166,7 +166,7 @@ extension DirectoryWatcher {
     ) throws(SystemError) {
         let queue = inotify.descriptor.rawValue
         guard let watch = try Inotify.add(path, bits, to: queue) else { return }
-        change(&watches[watch, default: DirectoryWatch()])
+        change(&watches[watch, default: DirectoryWatch(path: path)])
     }
 
     /// Watches a directory of the tree and all below it, each before it is listed.
@@ -183,7 +183,9 @@ extension DirectoryWatcher {
             }
         }
         if let failure { throw failure }
-        for (watch, path) in found { watches[watch, default: .init()].directories.insert(path) }
+        for (watch, path) in found {
+            watches[watch, default: DirectoryWatch(path: path)].directories.insert(path)
+        }
         for link in walk.links { try watchTarget(of: link) }
         return walk
     }

@@ -11,7 +11,7 @@ struct Signpost: Hashable, Sendable {
 
 /// The way that the kernel takes from one path to a file, link by link.
 struct PathResolution: Hashable, Sendable {
-    /// Every link on the way, or the first name that is missing before the last.
+    /// Every link on the way, and the first name before the last that is no directory.
     private(set) var turns: [Signpost] = []
     /// The directories that were passed through, without links.
     private(set) var directories: [String] = []
@@ -46,12 +46,12 @@ struct PathResolution: Hashable, Sendable {
                 Self.turn(along: target, &place, &rest)
             } else if rest.isEmpty {
                 end = post
-            } else if kind == nil {
-                turns.append(post)
-                return
-            } else {
+            } else if kind == .directory {
                 place = post.path
                 directories.append(place)
+            } else {
+                turns.append(post)
+                return
             }
         }
     }
