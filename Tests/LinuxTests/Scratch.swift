@@ -53,13 +53,20 @@ func eventually(
     return try condition()
 }
 
+/// Starts a command that the caller has to wait for.
+func spawn(_ command: String...) throws -> pid_t {
+    var arguments = command.map { strdup($0) } + [nil]
+    defer { for argument in arguments { free(argument) } }
+    var pid = pid_t()
+    let code = posix_spawn(&pid, command[0], nil, nil, &arguments, nil)
+    guard code == 0 else { throw SystemError("posix_spawn", on: command[0], code: code) }
+    return pid
+}
+
 /// Runs a command to its end and answers whether it succeeded.
 func shell(_ command: String) throws -> Bool {
-    let process = Process()
-    process.executableURL = URL(fileURLWithPath: "/bin/sh")
-    process.arguments = ["-c", command]
-    process.standardError = FileHandle.nullDevice
-    try process.run()
-    process.waitUntilExit()
-    return process.terminationStatus == 0
+    let pid = try spawn("/bin/sh", "-c", command)
+    var status: CInt = -1
+    waitpid(pid, &status, 0)
+    return status == 0
 }

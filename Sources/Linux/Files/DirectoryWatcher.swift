@@ -9,8 +9,6 @@ public struct DirectoryWatcher: ~Copyable, Sendable {
     public let directory: PolicyDirectory
     private let inotify: Inotify
     private var watches: [CInt: DirectoryWatch]
-    /// Every link of the tree.
-    private var links: Set<String>
 
     /// Readable when there are changes.
     public var descriptor: CInt { inotify.descriptor.rawValue }
@@ -25,7 +23,6 @@ public struct DirectoryWatcher: ~Copyable, Sendable {
         self.directory = directory
         self.inotify = inotify
         watches = [:]
-        links = []
     }
 
     /// What has changed since the last call; never waits.
@@ -41,7 +38,7 @@ public struct DirectoryWatcher: ~Copyable, Sendable {
         }
         if round.needsWatches {
             let found = try watchAnew()
-            if round.isRootNew { round.addUnsettled(found) }
+            if round.isTreeNew { round.addUnsettled(found) }
         }
         return round.changes
     }
@@ -54,7 +51,7 @@ public struct DirectoryWatcher: ~Copyable, Sendable {
 private struct Round {
     var changes = DirectoryChanges()
     var needsWatches = false
-    var isRootNew = false
+    var isTreeNew = false
 
     mutating func restructure() {
         needsWatches = true
@@ -83,7 +80,7 @@ extension DirectoryWatcher {
                 round.restructure()
             }
         } else if watch.signposts.contains(event.name) {
-            round.isRootNew = round.isRootNew || event.has(IN_CREATE)
+            round.isTreeNew = round.isTreeNew || event.has(IN_CREATE) && event.has(IN_ISDIR)
             round.restructure()
         } else if event.has(IN_ISDIR) {
             try takeDirectory(event, watch, into: &round)
@@ -95,13 +92,17 @@ extension DirectoryWatcher {
     private mutating func takeDirectory(
         _ event: InotifyEvent, _ watch: DirectoryWatch, into round: inout Round
     ) throws(SystemError) {
+        if watch.targets[event.name] != nil { round.restructure() }
         guard isPolicyDirectoryName(event.name), !watch.directories.isEmpty else { return }
         guard event.has(IN_CREATE) else {
             if event.has(IN_DELETE, IN_MOVED_FROM, IN_MOVED_TO) { round.restructure() }
             return
         }
         for directory in watch.directories {
-            round.addUnsettled(try watchTree(joined(directory, event.name)))
+            let walk = try watchTree(joined(directory, event.name))
+            round.addUnsettled(walk.files)
+            // Whether a link brings in anything new depends on the whole tree.
+            if !walk.directoryLinks.isEmpty { round.restructure() }
         }
     }
 
@@ -109,34 +110,23 @@ extension DirectoryWatcher {
         _ event: InotifyEvent, _ watch: DirectoryWatch, into round: inout Round
     ) {
         let paths = watch.paths(of: event.name)
-        let places = watch.directories.map { joined($0, event.name) }
-        if event.has(IN_DELETE, IN_MOVED_FROM) {
-            round.set(.removed, paths)
-            if places.contains(where: links.contains) { takeLink(paths, into: &round) }
-            return
-        }
+        if event.has(IN_DELETE, IN_MOVED_FROM) { round.set(.removed, paths) }
         if event.has(IN_CLOSE_WRITE, IN_MOVED_TO) { round.set(.written, paths) }
         if event.has(IN_MODIFY) { round.set(.unsettled, paths) }
-        guard event.has(IN_CREATE, IN_MOVED_TO), let place = places.first,
-            let status = try? FileStatus(ofLink: place)
+        let place = joined(watch.path, event.name)
+        guard event.has(IN_CREATE, IN_MOVED_TO), let status = try? FileStatus(ofLink: place)
         else { return }
         // Nobody will write to a link, or to a file that another name gave its content.
         let isWhole = status.kind == .link || status.linkCount > 1
         if event.has(IN_CREATE) { round.set(isWhole ? .written : .unsettled, paths) }
-        if status.kind == .link, leadsSomewhere(place) { takeLink(paths, into: &round) }
+        // A hidden link that matters is a signpost.
+        if status.kind == .link, isPolicyDirectoryName(event.name) { takeLink(place, into: &round) }
     }
 
-    /// A link came, went or was swapped.
-    private func takeLink(_ paths: Set<String>, into round: inout Round) {
+    /// A link came, or was swapped.
+    private func takeLink(_ place: String, into round: inout Round) {
         round.needsWatches = true
-        // A link to one policy file changes that file; any other may be a step of many paths.
-        let isFile = paths.allSatisfy { (try? FileStatus(at: $0))?.kind == .regular }
-        if paths.isEmpty || !isFile { round.changes.needsRescan = true }
-    }
-
-    /// Editors lock files with links that lead nowhere and never did.
-    private func leadsSomewhere(_ link: String) -> Bool {
-        links.contains(link) || (try? FileStatus(at: link)) != nil
+        if (try? FileStatus(at: place))?.kind == .directory { round.changes.needsRescan = true }
     }
 }
 
@@ -151,9 +141,8 @@ extension DirectoryWatcher {
     private mutating func watchAnew() throws(SystemError) -> [String] {
         let old = watches
         watches = [:]
-        links = []
         try watchAncestors(of: absolutePath(directory.path))
-        let files = try watchTree(directory.path)
+        let files = try watchTree(directory.path).files
         for watch in old.keys where watches[watch] == nil { inotify.remove(watch) }
         return files
     }
@@ -161,23 +150,27 @@ extension DirectoryWatcher {
     /// Watches the directories above the tree: for their own going, and for the names that decide
     /// where the path leads.
     private mutating func watchAncestors(of root: String) throws(SystemError) {
-        var place = "/"
-        for name in root.split(separator: "/") {
-            let next = joined(place, name)
-            let kind = (try? FileStatus(ofLink: next))?.kind
-            let isSignpost = next == root || kind != .directory
-            let bits = isSignpost ? Self.content : Self.itself
-            let queue = inotify.descriptor.rawValue
-            guard let watch = try Inotify.add(place, bits, to: queue) else { return }
-            var roles = watches[watch] ?? DirectoryWatch()
-            if isSignpost { roles.signposts.insert(String(name)) }
-            watches[watch] = roles
-            place = next
+        let way = PathResolution(of: root)
+        for directory in way.directories { try watch(directory, for: Self.itself) { _ in } }
+        try watch(signposts: way.turns + [way.end].compactMap(\.self))
+    }
+
+    private mutating func watch(signposts: [Signpost]) throws(SystemError) {
+        for post in signposts {
+            try watch(post.directory, for: Self.content) { $0.signposts.insert(post.name) }
         }
     }
 
+    private mutating func watch(
+        _ path: String, for bits: [CInt], _ change: (inout DirectoryWatch) -> Void
+    ) throws(SystemError) {
+        let queue = inotify.descriptor.rawValue
+        guard let watch = try Inotify.add(path, bits, to: queue) else { return }
+        change(&watches[watch, default: DirectoryWatch(path: path)])
+    }
+
     /// Watches a directory of the tree and all below it, each before it is listed.
-    private mutating func watchTree(_ path: String) throws(SystemError) -> [String] {
+    private mutating func watchTree(_ path: String) throws(SystemError) -> PolicyWalk {
         var failure: SystemError?
         var found: [(watch: CInt, path: String)] = []
         let queue = inotify.descriptor.rawValue
@@ -190,21 +183,38 @@ extension DirectoryWatcher {
             }
         }
         if let failure { throw failure }
-        for (watch, path) in found { watches[watch, default: .init()].directories.insert(path) }
-        links.formUnion(walk.links)
-        for link in walk.links where isPolicyFileName(splitPath(link).name) {
-            try watchTarget(of: link)
+        for (watch, path) in found {
+            watches[watch, default: DirectoryWatch(path: path)].directories.insert(path)
         }
-        return walk.files
+        for link in walk.links { try watchTarget(of: link) }
+        return walk
     }
 
-    /// Watches the file that a link leads to, wherever it lies.
+    /// Watches what a link of the tree leads to, wherever it lies, and all links on the way.
     private mutating func watchTarget(of link: String) throws(SystemError) {
-        // Where it leads nowhere, the walk has a problem to tell.
-        guard let target = try? resolvedPath(link) else { return }
-        let (directory, name) = splitPath(target)
-        let queue = inotify.descriptor.rawValue
-        guard let watch = try Inotify.add(directory, Self.content, to: queue) else { return }
-        watches[watch, default: .init()].targets[name, default: []].insert(link)
+        var way = PathResolution()
+        // What changes between the look and the watch is seen by the next look.
+        for _ in 0..<4 {
+            let (place, name) = splitPath(link)
+            guard let start = try? resolvedPath(place) else { return }
+            let next = PathResolution(of: name, from: start)
+            if next == way { return }
+            way = next
+            try watch(way, of: link)
+        }
+    }
+
+    private mutating func watch(_ way: PathResolution, of link: String) throws(SystemError) {
+        // The first turn is the link itself, and a file's own events tell what becomes of it.
+        let mayBeFile = isPolicyFileName(splitPath(link).name)
+        try watch(signposts: mayBeFile ? Array(way.turns.dropFirst()) : way.turns)
+        guard let end = way.end else { return }
+        try watch(end.directory, for: Self.content) { watch in
+            if mayBeFile {
+                watch.targets[end.name, default: []].insert(link)
+            } else {
+                watch.signposts.insert(end.name)
+            }
+        }
     }
 }

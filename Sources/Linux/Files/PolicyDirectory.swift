@@ -35,8 +35,16 @@ public struct PolicyDirectory: Sendable {
         snapshot.files[path] = nil
         snapshot.problems[path] = nil
         snapshot.take(path, from: self, unlessSameAs: nil)
-        if case .system(let error) = snapshot.problems[path], error.isAbsence {
-            snapshot.problems[path] = nil
+        if isNoFile(path, snapshot.problems[path]) { snapshot.problems[path] = nil }
+    }
+
+    /// Whether a walk would find no file there: nothing at all, or a directory. A link that leads
+    /// nowhere is something.
+    private func isNoFile(_ path: String, _ problem: Problem?) -> Bool {
+        switch problem {
+        case .system(let error): error.isAbsence && (try? FileStatus(ofLink: path)) == nil
+        case .notAFile: (try? FileStatus(at: path))?.kind == .directory
+        default: false
         }
     }
 }
@@ -70,8 +78,6 @@ extension PolicyDirectory {
         case tooLarge(limit: Int)
         /// Somebody kept writing while it was read.
         case changing
-        /// A symbolic link leads back to a directory above it.
-        case loop
         case tooDeep(limit: Int)
         case tooManyFiles(limit: Int)
     }

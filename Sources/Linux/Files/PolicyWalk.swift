@@ -1,11 +1,18 @@
 /// One way through a directory tree: its policy files, and what stands in the way.
+///
+/// A directory that several links lead to is read once, and by its own name if it has one in the
+/// tree; so links can't make a loop, or a small tree look large.
 struct PolicyWalk {
+    /// Sorted.
     private(set) var files: [String] = []
-    /// Every symbolic link, whatever its name.
+    /// Every link that a policy file or a directory of the tree may be reached by.
     private(set) var links: [String] = []
+    /// Those of the links that lead to directories.
+    private(set) var directoryLinks: [(path: String, depth: Int)] = []
     private(set) var problems: [String: PolicyDirectory.Problem] = [:]
     private let limits: PolicyDirectory.Limits
     private let enter: (String) -> Void
+    private var visited: Set<FileIdentity> = []
 
     /// Walks; `enter` is called with each directory before it is listed.
     init(
@@ -14,49 +21,43 @@ struct PolicyWalk {
     ) {
         self.limits = limits
         self.enter = enter
-        walk(path, above: [])
-    }
-
-    private mutating func walk(_ path: String, above: [FileIdentity]) {
-        do throws(PolicyDirectory.Problem) {
-            let chain = try chain(to: path, above: above)
-            do throws(SystemError) {
-                enter(path)
-                for entry in try entriesOfDirectory(path) { visit(entry, in: path, chain) }
-            } catch {
-                throw .system(error)
-            }
-        } catch {
-            problems[path] = error
+        walk(path, depth: 0)
+        var next = 0
+        while next < directoryLinks.count {
+            walk(directoryLinks[next].path, depth: directoryLinks[next].depth)
+            next += 1
         }
+        files.sort()
     }
 
-    /// The directories down to this one, which must not be one of them already.
-    private func chain(
-        to path: String, above: [FileIdentity]
-    ) throws(PolicyDirectory.Problem) -> [FileIdentity] {
-        guard above.count <= limits.depth else { throw .tooDeep(limit: limits.depth) }
+    private mutating func walk(_ path: String, depth: Int) {
         do throws(SystemError) {
-            let identity = FileIdentity(try FileStatus(at: path).signature)
-            if !above.contains(identity) { return above + [identity] }
+            guard visited.insert(FileIdentity(try FileStatus(at: path).signature)).inserted else {
+                return
+            }
+            guard depth <= limits.depth else {
+                problems[path] = .tooDeep(limit: limits.depth)
+                return
+            }
+            enter(path)
+            for entry in try entriesOfDirectory(path) { visit(entry, in: path, depth) }
         } catch {
-            throw .system(error)
+            problems[path] = .system(error)
         }
-        throw .loop
     }
 
-    private mutating func visit(
-        _ entry: DirectoryEntry, in directory: String, _ chain: [FileIdentity]
-    ) {
+    private mutating func visit(_ entry: DirectoryEntry, in directory: String, _ depth: Int) {
         let path = joined(directory, entry.name)
-        if entry.isLink { links.append(path) }
         let mayBeFile = isPolicyFileName(entry.name)
         guard mayBeFile || isPolicyDirectoryName(entry.name) else { return }
+        if entry.isLink { links.append(path) }
         do throws(SystemError) {
-            if try FileStatus(at: path).kind == .directory {
-                walk(path, above: chain)
-            } else if mayBeFile {
-                add(path)
+            if try FileStatus(at: path).kind != .directory {
+                if mayBeFile { add(path) }
+            } else if entry.isLink {
+                directoryLinks.append((path, depth + 1))
+            } else {
+                walk(path, depth: depth + 1)
             }
         } catch {
             // A file may go between the listing and the look; a link that leads nowhere stays.
@@ -85,6 +86,6 @@ private struct FileIdentity: Hashable {
 }
 
 extension SystemError {
-    /// Whether nothing has that name.
+    /// Whether nothing has that name: ENOENT or ENOTDIR.
     var isAbsence: Bool { [2, 20].contains(code) }
 }
