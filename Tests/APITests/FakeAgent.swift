@@ -1,0 +1,93 @@
+import API
+import NetTypes
+import Reports
+import Synchronization
+
+/// An agent that knows what a test told it.
+final class FakeAgent: AgentQueries {
+    private struct State {
+        var generation: UInt64 = 17
+        var recorded: [Violation] = []
+        var readers: [AsyncStream<Violation>.Continuation] = []
+        var ended = 0
+    }
+
+    struct Broken: Error, CustomStringConvertible {
+        let description = "the store is locked"
+    }
+
+    private let state = Mutex(State())
+    private let isBroken: Bool
+
+    init(generation: UInt64 = 17, recorded: [Violation] = [], isBroken: Bool = false) {
+        self.isBroken = isBroken
+        state.withLock {
+            $0.generation = generation
+            $0.recorded = recorded
+        }
+    }
+
+    /// How many streams were asked for, and how many of them came to an end.
+    var streams: (begun: Int, ended: Int) {
+        state.withLock { ($0.readers.count, $0.ended) }
+    }
+
+    /// Refuses another flow.
+    func emit(_ violation: Violation) {
+        state.withLock { state in
+            state.recorded.append(violation)
+            for reader in state.readers { reader.yield(violation) }
+        }
+    }
+
+    /// Ends every stream, as an agent that stops does.
+    func stop() {
+        let readers = state.withLock { $0.readers }
+        for reader in readers { reader.finish() }
+    }
+
+    func status() async -> StatusReport {
+        StatusReport(
+            agent: AgentStatus(
+                version: "1.0.0", pid: 42, started: Timestamp(milliseconds: 0),
+                generation: state.withLock { $0.generation }),
+            policies: PolicyStatus(
+                directory: "/etc/ringfence", files: 1, policies: 1, rules: 1, tenants: 1),
+            endpoints: [
+                EndpointStatus(
+                    name: "evil\u{1b}[2J", tenant: "shop", state: .enforced,
+                    addresses: [.v4(0x0a00_0001)], generation: 17)
+            ])
+    }
+
+    func counters() async throws -> CountersReport {
+        if isBroken { throw Broken() }
+        return CountersReport(rules: [], refused: [], endpoints: [])
+    }
+
+    func violations(since: Timestamp?) async throws -> ViolationsReport {
+        ViolationsReport(
+            violations: state.withLock { state in
+                state.recorded.filter { violation in since.map { violation.last >= $0 } ?? true }
+            })
+    }
+
+    func violationStream() -> AsyncStream<Violation> {
+        let (stream, continuation) = AsyncStream.makeStream(of: Violation.self)
+        continuation.onTermination = { [weak self] _ in self?.state.withLock { $0.ended += 1 } }
+        state.withLock { $0.readers.append(continuation) }
+        return stream
+    }
+}
+
+extension Violation {
+    /// A refused flow to a port, so many seconds after 1970.
+    static func sample(_ port: UInt16, at second: Int64 = 0) -> Violation {
+        let moment = Timestamp(milliseconds: second * 1000)
+        return Violation(
+            first: moment, last: moment, source: ViolationEnd(address: .v4(1), tenant: "shop"),
+            destination: ViolationEnd(address: .v4(2)), ipProtocol: .tcp,
+            ports: .init(source: 40_000, destination: port), direction: .egress, reason: .noRule,
+            packets: 1, bytes: 60, generation: 17)
+    }
+}
