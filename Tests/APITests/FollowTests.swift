@@ -1,7 +1,8 @@
-import API
 import Reports
 import Synchronization
 import Testing
+
+@testable import API
 
 struct FollowTests {
     private struct Enough: Error {}
@@ -64,27 +65,29 @@ struct FollowTests {
         }
     }
 
-    @Test func `what a slow reader misses is counted`() async throws {
-        let agent = FakeAgent()
-        let total = 60_000
-        try await withServer(agent) { client, _ in
-            var (received, lost) = (0, 0)
-            let emitting = Task {
-                try await eventually { agent.streams.begun == 1 }
-                for number in 0..<total { agent.emit(.sample(1, at: Int64(number))) }
-            }
-            try await client.followViolations { event in
-                if received == 0 { try await emitting.value }
-                switch event {
-                case .violation: received += 1
-                case .lost(let count): lost += Int(count)
-                }
-                if received + lost == total { agent.stop() }
-                // The count of the last losses comes with the next violation.
-                if received == 5000 { agent.emit(.sample(2, at: -1)) }
-            }
-            #expect(received + lost >= total)
-        }
+    @Test func `what a slow reader misses is counted and told`() async throws {
+        let (lines, continuation) = AsyncStream.makeStream(
+            of: [UInt8].self, bufferingPolicy: .bufferingOldest(2))
+        let sink = LineSink(continuation, lost: 0)
+        for port in 1...5 as ClosedRange<UInt16> { await sink.send(.sample(port)) }
+        var reader = lines.makeAsyncIterator()
+
+        let first = await reader.next()
+        await sink.send(.sample(6))
+        let second = await reader.next()
+        let third = await reader.next()
+        await sink.beat()
+        await sink.beat()
+
+        #expect(try event(first) == .violation(.sample(1)))
+        #expect(try event(second) == .violation(.sample(2)))
+        #expect(try event(third) == .lost(3))
+        #expect(try event(await reader.next()) == .lost(1))
+        #expect(await reader.next() == [UInt8(ascii: "\n")])
+    }
+
+    private func event(_ line: [UInt8]?) throws -> StreamedViolation {
+        try ReportJSON.read(StreamedViolation.self, from: try #require(line))
     }
 
     @Test func `a graceful shutdown ends streams`() async throws {

@@ -37,7 +37,7 @@ func withServer(
     let server = APIServer(socketPath: path, agent: agent, heartbeat: heartbeat, logger: quiet)
     let group = ServiceGroup(services: [server], logger: quiet)
     let running = Task { try await group.run() }
-    let client = APIClient(socketPath: path, timeout: .seconds(10))
+    let client = APIClient(socketPath: path, timeout: .seconds(30))
     do {
         try await eventually { (try? await client.get("/healthz").status) == 200 }
         try await body(client, directory)
@@ -54,7 +54,7 @@ struct TooLate: Error {}
 
 /// Waits for a condition with a deadline.
 func eventually(_ condition: () async throws -> Bool) async throws {
-    let deadline = ContinuousClock.now + .seconds(10)
+    let deadline = ContinuousClock.now + .seconds(30)
     while try await !condition() {
         guard ContinuousClock.now < deadline else { throw TooLate() }
         try await Task.sleep(for: .milliseconds(2))

@@ -10,7 +10,7 @@ struct AgreementTests {
         var random = SplitMix(state: seed)
         for _ in 0..<60 {
             let policies = Self.policies(&random)
-            for _ in 0..<40 { try expectAgreement(policies, Self.flow(&random), seed: seed) }
+            for _ in 0..<20 { try expectAgreement(policies, Self.flow(&random), seed: seed) }
         }
     }
 

@@ -8,10 +8,6 @@ struct ViolationFeed: Sendable {
     private let live: AsyncStream<Violation>
     private let heartbeat: Duration
 
-    /// How many lines wait for a slow reader before further ones are counted as lost.
-    private static let patience = 4096
-    private static let lineFeed = [UInt8(ascii: "\n")]
-
     /// Recorded violations come first, from that moment on; none of them for nil.
     init(of agent: any AgentQueries, since: Timestamp?, heartbeat: Duration) async throws {
         // Asked for before the recorded ones are read, so that none falls between the two.
@@ -38,47 +34,31 @@ struct ViolationFeed: Sendable {
 
     /// Lines with their line feeds: an empty one at once, so that the reader knows it is heard.
     private func lines() -> AsyncStream<[UInt8]> {
-        let (lines, sink) = AsyncStream.makeStream(
-            of: [UInt8].self, bufferingPolicy: .bufferingOldest(Self.patience))
-        sink.yield(Self.lineFeed)
+        let (lines, continuation) = AsyncStream.makeStream(
+            of: [UInt8].self, bufferingPolicy: .bufferingOldest(LineSink.patience))
+        let sink = LineSink(continuation, lost: recorded.notRecorded)
         let feeding = Task {
             await withTaskGroup(of: Void.self) { group in
                 group.addTask { await beat(into: sink) }
                 await feed(sink)
                 group.cancelAll()
             }
-            sink.finish()
+            continuation.finish()
         }
-        sink.onTermination = { _ in feeding.cancel() }
+        continuation.onTermination = { _ in feeding.cancel() }
         return lines
     }
 
-    private func beat(into sink: AsyncStream<[UInt8]>.Continuation) async {
-        while (try? await Task.sleep(for: heartbeat)) != nil { sink.yield(Self.lineFeed) }
+    private func beat(into sink: LineSink) async {
+        repeat { await sink.beat() } while (try? await Task.sleep(for: heartbeat)) != nil
     }
 
-    private func feed(_ sink: AsyncStream<[UInt8]>.Continuation) async {
+    private func feed(_ sink: LineSink) async {
         let known = Set(recorded.violations)
-        var lost = recorded.notRecorded
-        for violation in recorded.violations { Self.send(violation, into: sink, lost: &lost) }
+        for violation in recorded.violations { await sink.send(violation) }
         for await violation in live where !known.contains(violation) {
-            Self.send(violation, into: sink, lost: &lost)
+            await sink.send(violation)
         }
-    }
-
-    private static func send(
-        _ violation: Violation, into sink: AsyncStream<[UInt8]>.Continuation, lost: inout UInt64
-    ) {
-        if lost > 0, yield(.lost(lost), into: sink) { lost = 0 }
-        if !yield(.violation(violation), into: sink) { lost += 1 }
-    }
-
-    /// Whether the line found room.
-    private static func yield(
-        _ event: StreamedViolation, into sink: AsyncStream<[UInt8]>.Continuation
-    ) -> Bool {
-        guard let line = try? ReportJSON.line(event) else { return false }
-        if case .enqueued = sink.yield(line + lineFeed) { return true }
-        return false
+        await sink.beat()
     }
 }
