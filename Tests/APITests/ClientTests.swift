@@ -12,7 +12,7 @@ struct ClientTests {
         #expect(
             error.description
                 == "no agent is listening at /tmp/ringfence-nobody.sock\n"
-                + "  fix: start it with 'ringfence run', or name its socket with --socket")
+                + "  fix: start it with 'ringfence agent', or name its socket with --socket")
     }
 
     @Test func `a path that is no socket, or too long, is no agent`() async throws {

@@ -20,7 +20,7 @@ extension APIClientError: CustomStringConvertible {
         switch self {
         case .noAgent(let path):
             "no agent is listening at \(path)\n"
-                + "  fix: start it with 'ringfence run', or name its socket with --socket"
+                + "  fix: start it with 'ringfence agent', or name its socket with --socket"
         case .permissionDenied(let path):
             "no permission to talk to the agent at \(path)\n  fix: run as root"
         case .connection(let path, let reason):
