@@ -46,7 +46,7 @@ struct ClaimIndex {
         var matches: Set<Match> = []
         for path in namespace.paths {
             matches.formUnion(paths[path] ?? [])
-            let name = path.lastComponent
+            let name = path.lastPathComponent
             matches.formUnion(names[name] ?? [])
             addPatterns(matching: name, to: &matches)
         }
@@ -79,7 +79,7 @@ extension Glob {
 
 extension String {
     /// What follows the last slash.
-    fileprivate var lastComponent: Substring {
+    var lastPathComponent: Substring {
         utf8.lastIndex(of: UInt8(ascii: "/")).map { self[utf8.index(after: $0)...] } ?? self[...]
     }
 }

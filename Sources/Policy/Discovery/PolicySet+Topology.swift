@@ -28,7 +28,8 @@ private struct Survey {
     }
 
     private struct Member {
-        let namespace: ObservedNamespace
+        let id: NamespaceID
+        let name: String
         let tenant: String
         let labels: Labels
         var addresses: [IPAddress]
@@ -68,7 +69,7 @@ private struct Survey {
             }
             members.append(
                 Member(
-                    namespace: namespace, tenant: tenant.name,
+                    id: namespace.id, name: namespace.name, tenant: tenant.name,
                     labels: tenant.labels(of: matches.map(\.order)),
                     addresses: namespace.addresses))
         }
@@ -89,11 +90,11 @@ private struct Survey {
         let owners = pins.owners(of: address)
         if owners.contains(member.tenant) { return nil }
         if let owner = owners.min() {
-            return .insidePinned(address, endpoint: member.namespace.name, of: owner)
+            return .insidePinned(address, endpoint: member.name, of: owner)
         }
         guard tenants[member.tenant]?.pinned != nil else { return nil }
         return .outsidePinned(
-            address, endpoint: member.namespace.name, tenant: member.tenant)
+            address, endpoint: member.name, tenant: member.tenant)
     }
 
     /// Takes an address from all that have it, unless they are endpoints that rules can't tell
@@ -103,7 +104,7 @@ private struct Survey {
         for member in members {
             let holder = Holder.endpoint(tenant: member.tenant, labels: member.labels)
             for address in member.addresses {
-                holders[address, default: []].append((holder, member.namespace.name))
+                holders[address, default: []].append((holder, member.name))
             }
         }
         // Only endpoints' addresses matter, so no entry is made for others.
@@ -125,7 +126,7 @@ private struct Survey {
         Topology(
             endpoints: members.map { member in
                 Endpoint(
-                    id: member.namespace.id, name: member.namespace.name, tenant: member.tenant,
+                    id: member.id, name: member.name, tenant: member.tenant,
                     labels: member.labels,
                     addresses: member.addresses.filter { !closed.contains($0) })
             },

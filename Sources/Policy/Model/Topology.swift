@@ -25,7 +25,7 @@ public struct ObservedNamespace: Hashable, Sendable {
 
     /// The name people know it by: the shortest file name, or its process, or its inode.
     public var name: String {
-        let names = paths.map { String($0.split(separator: "/").last ?? "") }
+        let names = paths.map { String($0.lastPathComponent) }
         return names.min { ($0.count, $0) < ($1.count, $1) }
             ?? pids.first.map { "pid:\($0)" } ?? id.description
     }

@@ -12,6 +12,11 @@ struct TextScan {
     /// Larger files are refused unread.
     static let greatestSize = 4 << 20
 
+    /// How many brackets may be open, because a YAML reader's time grows with them.
+    ///
+    /// Those in texts and comments count as well, but nobody leaves so many of them open.
+    private static let greatestDepth = 256
+
     private(set) var parts: [Part] = []
     private(set) var findings = Findings()
 
@@ -20,6 +25,7 @@ struct TextScan {
     private var line = 1
     private var column = 1
     private var isIndentation = true
+    private var depth = 0
     private var start = (offset: 0, line: 1, isMarked: false)
     private var anchors: Set<ArraySlice<UInt8>> = []
     private var aliases: [(name: ArraySlice<UInt8>, place: SourcePlace)] = []
@@ -52,6 +58,8 @@ struct TextScan {
             if !next(offset, is: UInt8(ascii: "\n")) { refuse("a carriage return") }
         case 0..<0x20, 0x7f: refuse("the control character \(hex(UInt32(byte)))")
         case UInt8(ascii: "&"), UInt8(ascii: "*"): noteReference(at: offset)
+        case UInt8(ascii: "["), UInt8(ascii: "{"): open()
+        case UInt8(ascii: "]"), UInt8(ascii: "}"): depth = max(0, depth - 1)
         case 0x80..<0xc0: return
         case 0xc2, 0xe2, 0xef: visitSpecial(offset)
         default: break
@@ -71,6 +79,15 @@ struct TextScan {
         else { return }
         close(at: offset)
         start = (offset, line, true)
+        depth = 0
+    }
+
+    private mutating func open() {
+        depth += 1
+        guard depth == Self.greatestDepth else { return }
+        findings.report(
+            "more than \(Self.greatestDepth - 1) brackets are open here", fix: "close them",
+            at: place)
     }
 
     private mutating func close(at offset: Int) {
