@@ -114,7 +114,14 @@ let package = Package(
             name: "CompilerTests", dependencies: ["Compiler", "Policy", "Rules", "TestSupport"],
             exclude: ["Golden"], swiftSettings: shell),
         .testTarget(
-            name: "ReportsTests", dependencies: ["Reports", "Policy", "TestSupport"],
+            name: "ReportsTests", dependencies: ["NetTypes", "Policy", "Reports"],
+            swiftSettings: shell),
+        .testTarget(
+            name: "APITests",
+            dependencies: [
+                "API", "NetTypes", "Reports", .product(name: "Logging", package: "swift-log"),
+                .product(name: "ServiceLifecycle", package: "swift-service-lifecycle"),
+            ],
             swiftSettings: shell),
         .testTarget(
             name: "KernelTests",

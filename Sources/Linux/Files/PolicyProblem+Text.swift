@@ -6,7 +6,6 @@ extension PolicyDirectory.Problem {
         case .notAFile: "put a regular file there, or a name that doesn't end in .yaml or .yml"
         case .tooLarge(let limit): "split the file; a policy file has at most \(limit) bytes"
         case .changing: "finish writing the file; it is read again at the next change"
-        case .loop: "remove the link that leads back"
         case .tooDeep(let limit): "keep policy files at most \(limit) folders deep"
         case .tooManyFiles(let limit): "join files; a directory has at most \(limit)"
         }
@@ -19,7 +18,6 @@ extension PolicyDirectory.Problem {
         case .notAFile: "a policy file can't be a pipe, a socket or a device"
         case .tooLarge: "the file is too large"
         case .changing: "the file kept changing while it was read"
-        case .loop: "a symbolic link leads back to a folder above it"
         case .tooDeep: "the folder lies too deep"
         case .tooManyFiles: "there are too many policy files"
         }
