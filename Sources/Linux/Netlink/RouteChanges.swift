@@ -20,7 +20,7 @@ extension RouteSocket {
         try perform(request)
     }
 
-    /// Makes a pair of links, the far one in another namespace; both are up.
+    /// Makes a pair of links: the near one is up, the far one is in another namespace and down.
     ///
     /// The request is RTM_NEWLINK.
     public mutating func addPair(
@@ -35,7 +35,7 @@ extension RouteSocket {
             request.append(IFLA_INFO_KIND, "veth")
             request.append(nest: IFLA_INFO_DATA) { request in
                 request.append(nest: VETH_INFO_PEER) { request in
-                    request.appendLinkHeader(index: farIndex, isUp: true)
+                    request.appendLinkHeader(index: farIndex, isUp: false)
                     request.append(IFLA_IFNAME, far)
                     request.append(IFLA_NET_NS_FD, descriptor)
                 }
