@@ -1,5 +1,6 @@
 /// A set of whole numbers kept as sorted ranges that neither overlap nor touch.
-public struct IntervalSet<Number: FixedWidthInteger & UnsignedInteger & Sendable>: Hashable, Sendable
+public struct IntervalSet<Number: FixedWidthInteger & UnsignedInteger & Sendable>: Hashable,
+    Sendable
 {
     /// The ranges in ascending order.
     public private(set) var ranges: [ClosedRange<Number>]
