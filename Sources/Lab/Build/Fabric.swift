@@ -44,7 +44,6 @@ struct Fabric: ~Copyable {
         // A fixed address: otherwise it changes with the ports, under the neighbours' feet.
         try router.addBridge(
             "lab", index: bridge, hardwareAddress: [0x02, 0x72, 0x66, 0, 0, 1])
-        try router.setUp(index: bridge)
         for subnet in subnets {
             guard let gateway = subnet.gateway else { continue }
             try router.addAddress(gateway, prefixLength: subnet.length, index: bridge)
@@ -63,6 +62,13 @@ struct Fabric: ~Copyable {
             let length = address.family == .v4 ? 32 : 128
             try router.addAddress(address, prefixLength: length, index: 1)
         }
+    }
+
+    /// Lets the namespaces talk, when all have joined.
+    ///
+    /// Until then a bridge would carry what each new link tells everyone to all the others.
+    mutating func open() throws(SystemError) {
+        if topology.fabric == .bridged { try router.setUp(index: Self.bridge) }
     }
 
     /// Makes a namespace, mounts it and joins it; the calling thread stays in it.

@@ -41,6 +41,7 @@ extension Lab {
                 for (path, member) in zip(paths, topology.namespaces) {
                     try fabric.join(member, at: path)
                 }
+                try fabric.open()
                 return namespace
             }
         }
