@@ -4,6 +4,7 @@
 #include <linux/nsfs.h>
 #include <sched.h>
 #include <sys/ioctl.h>
+#include <sys/socket.h>
 #include <sys/syscall.h>
 #include <unistd.h>
 
@@ -16,5 +17,7 @@ int linux_gettid(void) { return (int)syscall(SYS_gettid); }
 int linux_pidfd_open(int pid, unsigned int flags) {
     return (int)syscall(SYS_pidfd_open, pid, flags);
 }
+
+int linux_accept4(int fd, int flags) { return accept4(fd, 0, 0, flags); }
 
 int linux_namespace_type(int fd) { return ioctl(fd, NS_GET_NSTYPE); }

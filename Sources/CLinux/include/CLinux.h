@@ -3,6 +3,7 @@
 #pragma once
 
 #include <linux/if_link.h>
+#include <linux/if_addr.h>
 #include <linux/neighbour.h>
 #include <linux/net_namespace.h>
 #include <linux/netlink.h>
@@ -24,10 +25,12 @@ int linux_gettid(void);
 /// pidfd_open(2)
 int linux_pidfd_open(int pid, unsigned int flags);
 
+/// accept4(2) that asks for no address.
+int linux_accept4(int fd, int flags);
+
 /// ioctl(2) with NS_GET_NSTYPE: the CLONE_NEW* value of an nsfs descriptor.
 int linux_namespace_type(int fd);
 
 static const int linux_CLONE_NEWNET = 0x40000000;
-static const int linux_CLONE_NEWNS = 0x00020000;
 static const long linux_NSFS_MAGIC = 0x6e736673;
 static const int linux_O_PATH = 010000000;

@@ -38,8 +38,8 @@ public struct PolicyDirectory: Sendable {
         if isNoFile(path, snapshot.problems[path]) { snapshot.problems[path] = nil }
     }
 
-    /// Whether a walk would find no file there: nothing at all, or a directory. A link that leads
-    /// nowhere is something.
+    /// Whether a walk would find no file there: nothing, not even a link that leads nowhere, or a
+    /// directory.
     private func isNoFile(_ path: String, _ problem: Problem?) -> Bool {
         switch problem {
         case .system(let error): error.isAbsence && (try? FileStatus(ofLink: path)) == nil

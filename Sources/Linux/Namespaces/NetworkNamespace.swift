@@ -62,10 +62,17 @@ public struct NetworkNamespace: ~Copyable, Sendable {
         _ body: () throws(SystemError) -> Outcome
     ) throws(SystemError) -> Outcome {
         try onThreadOfItsOwn { () throws(SystemError) in
-            try check("setns", on: id.description) {
-                linux_setns(descriptor.rawValue, linux_CLONE_NEWNET)
-            }
+            try enter()
             return try body()
+        }
+    }
+
+    /// Moves the calling thread into the namespace for good, for a process that becomes another.
+    ///
+    /// The system call is `setns`.
+    public func enter() throws(SystemError) {
+        try check("setns", on: id.description) {
+            linux_setns(descriptor.rawValue, linux_CLONE_NEWNET)
         }
     }
 

@@ -20,17 +20,52 @@ func onThreadOfItsOwn<Outcome: ~Copyable>(
 
 private func join(_ errand: Errand) -> CInt {
     let context = Unmanaged.passRetained(errand)
+    defer { context.release() }
     var thread = pthread_t()
-    let code = pthread_create(
+    let code = start(context, as: &thread)
+    if code == 0 { pthread_join(thread, nil) }
+    return code
+}
+
+private func start(_ errand: Unmanaged<Errand>, as thread: inout pthread_t) -> CInt {
+    pthread_create(
         &thread, nil,
         { context in
             guard let context else { return nil }
             Unmanaged<Errand>.fromOpaque(context).takeUnretainedValue().work()
             return nil
-        }, context.toOpaque())
-    if code == 0 { pthread_join(thread, nil) }
-    context.release()
-    return code
+        }, errand.toOpaque())
+}
+
+/// Work on a thread of its own, until it ends by itself.
+public struct BackgroundThread: ~Copyable {
+    private let thread: pthread_t
+    private let errand: Unmanaged<Errand>
+
+    /// Starts the work.
+    ///
+    /// The library call is `pthread_create`.
+    public init(_ work: @escaping @Sendable () -> Void) throws(SystemError) {
+        let errand = Unmanaged.passRetained(Errand(work: work))
+        var thread = pthread_t()
+        let code = start(errand, as: &thread)
+        guard code == 0 else {
+            errand.release()
+            throw SystemError("pthread_create", code: code)
+        }
+        self.thread = thread
+        self.errand = errand
+    }
+
+    /// Waits for the end of the work, as does going away.
+    ///
+    /// The library call is `pthread_join`.
+    public consuming func join() {}
+
+    deinit {
+        pthread_join(thread, nil)
+        errand.release()
+    }
 }
 
 /// The C call can't carry a closure, so an object carries it.
