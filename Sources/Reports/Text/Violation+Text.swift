@@ -17,9 +17,9 @@ extension ViolationsReport: TextReport {
         }
         let lines = table.text(width: width).split(separator: "\n")
         let rows = zip(lines.dropFirst(), violations).map { line, violation in
-            line + "\n" + violation.closestText(width: width)
+            "\(line)\n\(violation.closestText(width: width))"
         }
-        return "violations:\n" + lines[0] + "\n" + rows.joined() + notRecordedText
+        return "violations:\n\(lines[0])\n\(rows.joined())\(notRecordedText)"
     }
 
     private var notRecordedText: String {
