@@ -22,8 +22,8 @@ struct LabProbeReport: TextReport, Encodable {
 
     let agrees: Bool
     let ways: [Way]
-    private let matrix: ProbeMatrix
-    private let admitted: [ProbeMatrix.Question: Bool]
+    private let names: [String]
+    private let isJudged: Bool
 
     private enum CodingKeys: CodingKey {
         case agrees
@@ -39,8 +39,8 @@ struct LabProbeReport: TextReport, Encodable {
         }
         let admitted = verdicts.mapValues(\.isAdmitted)
         let wrong = Set(matrix.mismatches { admitted[.init($0, $1, $2, $3, $4)] })
-        self.matrix = matrix
-        self.admitted = admitted
+        names = matrix.names
+        isJudged = expectation != nil
         agrees = wrong.isEmpty
         ways = matrix.outcomes.sorted { $0.key.description < $1.key.description }
             .map { question, outcome in
@@ -50,20 +50,19 @@ struct LabProbeReport: TextReport, Encodable {
     }
 
     func text(width: Int?) -> String {
-        let table = matrix.table { admitted[.init($0, $1, $2, $3, $4)] }
-        return "from the rows to the columns, by real packets:\n\n\(table)\n" + judgement
+        LabGrid(ways, names: names).text(width: width) + "\n" + judgement
     }
 
     private var judgement: String {
         let tried = "\(ways.count) ways tried, \(ways.count { $0.seen == "reached" }) open"
-        guard !admitted.isEmpty else { return tried + "\n" }
+        guard isJudged else { return tried + "\n" }
         let wrong = ways.filter { !$0.agrees }
         let lines = wrong.map { way in
             "  \(way.source) > \(way.destination) \(way.ipProtocol) \(way.port) (\(way.family)): "
                 + "expected \(way.expected == true ? "open" : "closed")"
                 + (way.rule.map { " by \($0)" } ?? "") + ", seen \(way.seen)\n"
         }
-        return "\(tried); policies say \(admitted.values.count { $0 }) open: "
+        return "\(tried); policies say \(ways.count { $0.expected == true }): "
             + (wrong.isEmpty ? "all as expected\n" : "\(wrong.count) not as expected\n")
             + lines.joined()
     }
