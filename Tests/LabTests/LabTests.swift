@@ -51,7 +51,7 @@ final class TemporaryLab {
     deinit { try? lab.down() }
 }
 
-@Suite struct LabTests {
+@Suite(.serialized) struct LabTests {
     static let listeners = [LabListener(.tcp, port: 5432), LabListener(.udp, port: 53)]
 
     @Test(arguments: LabTopology.Fabric.allCases)
@@ -68,11 +68,11 @@ final class TemporaryLab {
             table inet t { chain in { type filter hook input priority 0; \
             ip saddr \(try lab.address(0)) tcp dport 5432 drop; \
             ip6 saddr \(try lab.address(0, .v6)) tcp dport 5432 reject with tcp reset; \
-            udp dport 53 ip saddr \(try lab.address(0)) reject; } }
+            udp dport 53 ip saddr \(try lab.address(0)) reject; }; }
             """
         try lab.nft(rules, in: "n2")
         try lab.nft(
-            "table inet t { chain out { type filter hook output priority 0; udp dport 53 drop; } }",
+            "table inet t { chain out { type filter hook output priority 0; udp dport 53 drop; }; }",
             in: "n3")
         let matrix = try lab.lab.probe(lab.topology).matrix()
         func outcome(_ from: String, _ to: String, _ listener: Int, _ family: AddressFamily)
@@ -99,7 +99,7 @@ final class TemporaryLab {
     ) throws {
         let lab = try TemporaryLab(fabric, count: 20, listeners: Self.listeners)
         let drop =
-            "table inet t { chain in { type filter hook input priority 0; meta nfproto ipv4 drop; } }"
+            "table inet t { chain in { type filter hook input priority 0; meta nfproto ipv4 drop; }; }"
         for number in 1...10 { try lab.nft(drop, in: "n\(number)") }
         let start = ContinuousClock.now
         let matrix = try lab.lab.probe(lab.topology).matrix()

@@ -15,18 +15,17 @@ struct Fabric: ~Copyable {
     private var router: RouteSocket
     private var count: Int32 = 0
 
-    init(_ topology: LabTopology, in namespace: borrowing NetworkNamespace) throws(SystemError) {
-        let fabric = topology.fabric
-        let subnets = topology.subnets
-        let socket = try namespace.run { () throws(SystemError) in
-            try setParameters(Self.parameters)
-            var router = try RouteSocket()
-            try router.setUp(index: 1)
-            switch fabric {
-            case .bridged: try Self.makeBridge(subnets, with: &router)
-            case .routed: try Self.makeRouter(subnets, with: &router)
-            }
-            return router
+    /// Whether what each link tells all others would be most of the work.
+    private var isLarge: Bool { topology.namespaces.count > 100 }
+
+    /// Sets the calling thread's namespace up.
+    init(_ topology: LabTopology) throws(SystemError) {
+        try setParameters(Self.parameters)
+        var socket = try RouteSocket()
+        try socket.setUp(index: 1)
+        switch topology.fabric {
+        case .bridged: try Self.makeBridge(topology.subnets, with: &socket)
+        case .routed: try Self.makeRouter(topology.subnets, with: &socket)
         }
         self.topology = topology
         router = socket
@@ -45,7 +44,6 @@ struct Fabric: ~Copyable {
         // A fixed address: otherwise it changes with the ports, under the neighbours' feet.
         try router.addBridge(
             "lab", index: bridge, hardwareAddress: [0x02, 0x72, 0x66, 0, 0, 1])
-        try router.setUp(index: bridge)
         for subnet in subnets {
             guard let gateway = subnet.gateway else { continue }
             try router.addAddress(gateway, prefixLength: subnet.length, index: bridge)
@@ -66,16 +64,18 @@ struct Fabric: ~Copyable {
         }
     }
 
-    /// Makes a namespace, mounts it and joins it.
+    /// Lets the namespaces talk, when all have joined.
+    ///
+    /// Until then a bridge would carry what each new link tells everyone to all the others.
+    mutating func open() throws(SystemError) {
+        if topology.fabric == .bridged { try router.setUp(index: Self.bridge) }
+    }
+
+    /// Makes a namespace, mounts it and joins it; the calling thread stays in it.
     mutating func join(_ member: LabNamespace, at path: String) throws(SystemError) {
-        let namespace = try NetworkNamespace.temporary()
+        let namespace = try NetworkNamespace.replaceCurrent()
         try namespace.mount(at: path)
-        var inside = try namespace.run { () throws(SystemError) in
-            try setParameters([
-                ("ipv6/conf/all/accept_dad", "0"), ("ipv6/conf/default/accept_dad", "0"),
-            ])
-            return try RouteSocket()
-        }
+        var inside = try RouteSocket()
         try inside.setUp(index: 1)
         let index = Self.firstLink + count
         count += 1
@@ -84,7 +84,7 @@ struct Fabric: ~Copyable {
             short.utf8.count <= 15 ? short : "rf\(index)", index: index, far: "eth0",
             farIndex: Self.linkInside, in: namespace,
             controller: topology.fabric == .bridged ? Self.bridge : nil)
-        try inside.setUp(index: Self.linkInside)
+        try inside.setUp(index: Self.linkInside, withoutLinkLocal: isLarge)
         switch topology.fabric {
         case .bridged: try addNetworks(of: member, with: &inside)
         case .routed: try addRoutes(of: member, through: index, with: &inside)

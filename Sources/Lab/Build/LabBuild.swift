@@ -33,13 +33,17 @@ extension Lab {
         let namespace = try system { () throws(SystemError) in
             _ = mkdir(place, 0o755)
             try folder.write(inventory: paths)
-            let namespace = try NetworkNamespace.temporary()
-            try namespace.mount(at: folder.fabric)
-            var fabric = try Fabric(topology, in: namespace)
-            for (path, member) in zip(paths, topology.namespaces) {
-                try fabric.join(member, at: path)
+            // One thread that wanders from each new namespace to the next, and ends.
+            return try onThreadOfItsOwn { () throws(SystemError) in
+                let namespace = try NetworkNamespace.replaceCurrent()
+                try namespace.mount(at: folder.fabric)
+                var fabric = try Fabric(topology)
+                for (path, member) in zip(paths, topology.namespaces) {
+                    try fabric.join(member, at: path)
+                }
+                try fabric.open()
+                return namespace
             }
-            return namespace
         }
         if !topology.translations.isEmpty {
             try translate(topology.translations, in: namespace)

@@ -47,10 +47,15 @@ public struct NetworkNamespace: ~Copyable, Sendable {
     ///
     /// The system call is `unshare`.
     public static func temporary() throws(SystemError) -> NetworkNamespace {
-        try onThreadOfItsOwn { () throws(SystemError) in
-            try check("unshare") { linux_unshare(linux_CLONE_NEWNET) }
-            return try current()
-        }
+        try onThreadOfItsOwn { () throws(SystemError) in try replaceCurrent() }
+    }
+
+    /// Moves the calling thread into a new namespace, for a thread that makes many and ends.
+    ///
+    /// The system call is `unshare`.
+    public static func replaceCurrent() throws(SystemError) -> NetworkNamespace {
+        try check("unshare") { linux_unshare(linux_CLONE_NEWNET) }
+        return try current()
     }
 
     /// Does the work inside the namespace, on a thread that is made for it and ends with it.

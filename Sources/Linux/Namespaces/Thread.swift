@@ -4,7 +4,7 @@ private import Glibc
 ///
 /// What the kernel ties to a thread, such as its namespaces, ends with it. The library call is
 /// `pthread_create`.
-func onThreadOfItsOwn<Outcome: ~Copyable>(
+public func onThreadOfItsOwn<Outcome: ~Copyable>(
     _ body: () throws(SystemError) -> Outcome
 ) throws(SystemError) -> Outcome {
     let slot = Slot<Outcome>()

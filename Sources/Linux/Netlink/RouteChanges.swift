@@ -3,7 +3,7 @@ public import NetTypes
 
 /// Changes to the links, addresses and routes of the socket's namespace.
 extension RouteSocket {
-    /// Makes a bridge that forwards at once and to everyone.
+    /// Makes a bridge without spanning tree, which forwards at once.
     ///
     /// The request is RTM_NEWLINK.
     public mutating func addBridge(
@@ -12,11 +12,7 @@ extension RouteSocket {
         var request = linkRequest(index: index, flags: NLM_F_CREATE | NLM_F_EXCL, name)
         request.append(IFLA_IFNAME, name)
         request.append(IFLA_ADDRESS, bytes: hardwareAddress)
-        request.append(nest: IFLA_LINKINFO) { request in
-            request.append(IFLA_INFO_KIND, "bridge")
-            // A snooping bridge without a querier forgets who listens.
-            request.append(nest: IFLA_INFO_DATA) { $0.append(IFLA_BR_MCAST_SNOOPING, UInt8(0)) }
-        }
+        request.append(nest: IFLA_LINKINFO) { $0.append(IFLA_INFO_KIND, "bridge") }
         try perform(request)
     }
 
@@ -44,11 +40,22 @@ extension RouteSocket {
         try perform(request)
     }
 
-    /// Switches a link on.
+    /// Switches a link on, if asked for without an IPv6 address of its own making.
     ///
     /// The request is RTM_NEWLINK.
-    public mutating func setUp(index: Int32) throws(SystemError) {
-        try perform(linkRequest(index: index, flags: 0, "link \(index)", isUp: true))
+    public mutating func setUp(
+        index: Int32, withoutLinkLocal: Bool = false
+    ) throws(SystemError) {
+        var request = linkRequest(index: index, flags: 0, "link \(index)", isUp: true)
+        if withoutLinkLocal {
+            request.append(nest: IFLA_AF_SPEC) { request in
+                request.append(nest: Int(AddressFamily.v6.number)) { request in
+                    request.append(
+                        IFLA_INET6_ADDR_GEN_MODE, UInt8(IN6_ADDR_GEN_MODE_NONE.rawValue))
+                }
+            }
+        }
+        try perform(request)
     }
 
     /// Removes a link, and with it the other end of a pair.
