@@ -70,7 +70,7 @@ let package = Package(
         .target(
             name: "API",
             dependencies: [
-                "NetTypes", "Reports",
+                "Linux", "NetTypes", "Reports",
                 .product(name: "Hummingbird", package: "hummingbird"),
                 .product(name: "Logging", package: "swift-log"),
                 .product(name: "NIOCore", package: "swift-nio"),

@@ -1,12 +1,10 @@
 internal import Compiler
-internal import Dispatch
 internal import Logging
 internal import NetTypes
 internal import Nftables
 internal import Policy
 internal import Reports
 internal import Rules
-internal import Synchronization
 
 typealias TablePresence = EndpointTable.Presence
 
@@ -19,7 +17,7 @@ extension Agent {
         for conflict in topology.conflicts where !compilation.topology.conflicts.contains(conflict) {
             logger.warning("\(ConflictStatus(conflict).message): \(conflict)")
         }
-        compilation = Compilation(of: inputs.accepted, for: topology)
+        compilation = Compilation(of: inputs.accepted, for: topology) { concurrently($0, $1) }
         explanations = [:]
         apply(
             to: holdings.keys.filter { compilation.states[$0] == nil } + topology.endpoints.map(\.id),
@@ -124,19 +122,6 @@ extension Agent {
         holding.problem = "\(error)"
         holdings[work.id] = holding
         retryAt = ContinuousClock.now + .milliseconds(500)
-    }
-
-    /// Calls the body for every index below the count, on all processors if it is worth it.
-    nonisolated func concurrently<Outcome: Sendable>(
-        _ count: Int, _ body: @Sendable (Int) -> Outcome
-    ) -> [Outcome] {
-        guard count > 8 else { return (0..<count).map(body) }
-        let outcomes = Mutex<[Outcome?]>(Array(repeating: nil, count: count))
-        DispatchQueue.concurrentPerform(iterations: count) { index in
-            let outcome = body(index)
-            outcomes.withLock { $0[index] = outcome }
-        }
-        return outcomes.withLock { $0.compactMap { $0 } }
     }
 }
 

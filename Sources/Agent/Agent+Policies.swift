@@ -28,9 +28,9 @@ extension Agent {
         let start = clock.now
         var changes: [String: PolicyInputs.Content] = [:]
         for path in paths {
-            let before = snapshot.files[path]?.bytes
+            let before = snapshot.files[path]?.digest
             watcher.directory.refresh(path, in: &snapshot)
-            if snapshot.files[path]?.bytes != before || before == nil {
+            if snapshot.files[path]?.digest != before || before == nil {
                 changes[path] = content(at: path)
             }
         }
@@ -54,7 +54,7 @@ extension Agent {
                     unsettled[path] = start + DirectoryChanges.settlingTime
                 }
                 changes[path] = inputs.accepted.files[path] == nil ? .absent : nil
-            } else if before.files[path]?.bytes != after.files[path]?.bytes
+            } else if before.files[path]?.digest != after.files[path]?.digest
                 || before.problems[path] != after.problems[path]
             {
                 changes[path] = content(at: path)
@@ -79,6 +79,7 @@ extension Agent {
         let errors = inputs.errors
         let tenants = inputs.accepted.tenants
         let changed = inputs.take(changes)
+        snapshot.forgetBytes()
         for (path, diagnostics) in inputs.errors where errors[path] != diagnostics {
             for diagnostic in diagnostics { logger.error("\(diagnostic)") }
         }

@@ -13,7 +13,7 @@ extension Agent {
     private static let readingInterval = Duration.seconds(1)
 
     /// Flows that fill a set beyond this are taken out of it once they are read.
-    private static let crowd = 512
+    private static let crowd = 128
 
     /// The packet log of a namespace has something.
     func refusalsLogged(_ slot: UInt64) {

@@ -1,3 +1,4 @@
+internal import Glibc
 internal import Linux
 internal import Logging
 internal import Nftables
@@ -24,6 +25,8 @@ extension Agent {
         watch(source.folders.namesDescriptor, .names)
         watch(source.folders.mountsDescriptor, .mounts, for: .priority)
         for id in holdings.keys { watchedRefusals[id] = .now }
+        // What was needed to read and compile everything at once goes back to the system.
+        malloc_trim(0)
     }
 
     /// Writes down what was counted; the tables stay as they are.

@@ -46,6 +46,10 @@ struct Admissions {
         _ ranges: [(ports: ClosedRange<UInt16>, order: Int)]
     ) -> [(ports: ClosedRange<UInt16>, order: Int)] {
         if ranges.count == 1 { return ranges }
+        let sorted = ranges.sorted { $0.ports.lowerBound < $1.ports.lowerBound }
+        let overlap = zip(sorted, sorted.dropFirst())
+            .contains { $0.ports.upperBound >= $1.ports.lowerBound }
+        guard overlap else { return joined(sorted) }
         var result: [(ports: ClosedRange<UInt16>, order: Int)] = []
         var taken = IntervalSet<UInt16>()
         for range in ranges.sorted(by: { $0.order < $1.order }) {

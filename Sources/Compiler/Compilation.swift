@@ -18,7 +18,12 @@ public struct Compilation: Sendable {
     private var grantsOfFile: [String: [Int: [Grant]]] = [:]
     private var filesOfEndpoint: [Set<String>]
 
-    public init(of policies: PolicySet, for topology: Topology) {
+    /// Calls a body for every index below a count, perhaps on several processors at once.
+    public typealias Loop = (Int, @Sendable (Int) -> CompiledEndpoint) -> [CompiledEndpoint]
+
+    public init(
+        of policies: PolicySet, for topology: Topology, loop: Loop = { (0..<$0).map($1) }
+    ) {
         self.policies = policies
         self.topology = topology
         resolver = Resolver(tenants: policies.tenants, topology: topology)
@@ -26,7 +31,9 @@ public struct Compilation: Sendable {
         indexOfEndpoint = Dictionary(
             uniqueKeysWithValues: zip(topology.endpoints.map(\.id), topology.endpoints.indices))
         for (path, file) in policies.files { place(resolver.grants(of: file), of: path) }
-        for index in topology.endpoints.indices { compile(index) }
+        let input = self
+        let compiled = loop(topology.endpoints.count) { input.compiled($0) }
+        for (endpoint, result) in zip(topology.endpoints, compiled) { keep(result, of: endpoint) }
     }
 
     /// The endpoint that a namespace is; nil if no tenant claims it.
@@ -51,7 +58,7 @@ public struct Compilation: Sendable {
         var changed: Set<NamespaceID> = []
         for index in touched {
             let id = topology.endpoints[index].id
-            copy.compile(index)
+            copy.keep(copy.compiled(index), of: topology.endpoints[index])
             if copy.states[id] != states[id] { changed.insert(id) }
         }
         return (copy, changed)
@@ -78,15 +85,26 @@ public struct Compilation: Sendable {
         grantsOfFile[path] = grants
     }
 
-    private mutating func compile(_ index: Int) {
+    private func compiled(_ index: Int) -> CompiledEndpoint {
         let endpoint = topology.endpoints[index]
         let grants = filesOfEndpoint[index].flatMap { grantsOfFile[$0]?[index] ?? [] }
-        do {
-            states[endpoint.id] = try EndpointCompiler(endpoint, grants: grants).state()
+        return Result { () throws(CompileError) in
+            try EndpointCompiler(endpoint, grants: grants).state()
+        }
+    }
+
+    /// An endpoint whose state can't be compiled is closed.
+    private mutating func keep(_ result: CompiledEndpoint, of endpoint: Endpoint) {
+        switch result {
+        case .success(let state):
+            states[endpoint.id] = state
             errors[endpoint.id] = nil
-        } catch {
+        case .failure(let error):
             states[endpoint.id] = EndpointState(own: endpoint.addresses)
             errors[endpoint.id] = error
         }
     }
 }
+
+/// The state of one endpoint, or why there is none.
+public typealias CompiledEndpoint = Result<EndpointState, CompileError>

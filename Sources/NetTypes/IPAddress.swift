@@ -73,13 +73,13 @@ extension IPAddress: Comparable {
 
 extension FixedWidthInteger {
     /// The number's bytes, most significant first.
-    public var networkBytes: [UInt8] {
+    @inlinable public var networkBytes: [UInt8] {
         let width = Self.bitWidth / 8
         return (0..<width).map { UInt8(truncatingIfNeeded: self >> ((width - 1 - $0) * 8)) }
     }
 
     /// Reads bytes that stand most significant first.
-    public init(networkBytes bytes: some Collection<UInt8>) {
+    @inlinable public init(networkBytes bytes: some Collection<UInt8>) {
         self = bytes.reduce(0) { $0 << 8 | Self($1) }
     }
 }

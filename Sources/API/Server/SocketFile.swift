@@ -1,4 +1,5 @@
 import Glibc
+import Linux
 
 /// The place of the API's socket in the file system.
 ///
@@ -26,24 +27,17 @@ struct SocketFile: Sendable {
     /// need it, but must not let anybody replace the socket.
     func makeDirectory() throws(APIServerError) {
         let directory = path.parentDirectory
-        var status = stat()
-        guard lstat(directory, &status) == 0 else {
+        guard let mode = FileMode(ofLink: directory) else {
             try systemCall("mkdir", directory) { mkdir(directory, 0o700) }
             return
         }
-        let isSticky = status.st_mode & S_ISVTX != 0
-        guard isSticky || status.st_mode & (S_IWGRP | S_IWOTH) == 0 else {
-            throw .openDirectory(directory)
-        }
+        if mode.isOpenToOthers { throw .openDirectory(directory) }
     }
 
     /// Makes sure that nobody listens at the path, and makes the staging directory.
     func prepare() async throws {
-        var status = stat()
-        if lstat(path, &status) == 0 {
-            guard status.st_mode & S_IFMT == S_IFSOCK else {
-                throw APIServerError.notASocket(path: path)
-            }
+        if let mode = FileMode(ofLink: path) {
+            guard mode.isSocket else { throw APIServerError.notASocket(path: path) }
             if await isAnswered(path) { throw APIServerError.taken(path: path) }
         }
         removeStaging()

@@ -12,7 +12,7 @@ struct PolicyInputs {
     private var waiting: [String: PolicyFile?] = [:]
 
     /// A file as it was found.
-    enum Content {
+    enum Content: Sendable {
         case bytes([UInt8])
         /// Something that can't be read, with the reason and the mend.
         case unreadable(String, fix: String)
@@ -21,7 +21,9 @@ struct PolicyInputs {
 
     /// Takes files that changed; gives the paths whose accepted content is another now.
     mutating func take(_ changes: [String: Content]) -> Set<String> {
-        for (path, content) in changes { read(content, at: path) }
+        let changes = changes.map { (path: $0.key, content: $0.value) }
+        let readings = concurrently(changes.count) { Reading(changes[$0].content, changes[$0].path) }
+        for (change, reading) in zip(changes, readings) { take(reading, at: change.path) }
         var candidates = waiting
         while !candidates.isEmpty {
             do throws(PolicyErrors) {
@@ -45,24 +47,38 @@ struct PolicyInputs {
         errors.sorted { $0.key < $1.key }.flatMap(\.value)
     }
 
-    private mutating func read(_ content: Content, at path: String) {
-        switch content {
-        case .absent:
-            errors[path] = nil
-            waiting[path] = accepted.files[path] == nil ? .none : .some(nil)
-        case .unreadable(let message, let fix):
-            let place = SourcePlace(file: path, line: 1, column: 1)
-            errors[path] = [Diagnostic(message, fix: fix, at: place)]
-            waiting[path] = .none
-        case .bytes(let bytes):
-            do throws(PolicyErrors) {
-                let file = try PolicyFile(parsing: bytes, path: path)
-                errors[path] = nil
-                waiting[path] = .some(file)
-            } catch {
-                errors[path] = error.diagnostics
-                waiting[path] = .none
+    /// A file by itself.
+    private enum Reading: Sendable {
+        case absent
+        case right(PolicyFile)
+        case wrong([Diagnostic])
+
+        init(_ content: Content, _ path: String) {
+            switch content {
+            case .absent: self = .absent
+            case .unreadable(let message, let fix):
+                let place = SourcePlace(file: path, line: 1, column: 1)
+                self = .wrong([Diagnostic(message, fix: fix, at: place)])
+            case .bytes(let bytes):
+                do throws(PolicyErrors) {
+                    self = .right(try PolicyFile(parsing: bytes, path: path))
+                } catch {
+                    self = .wrong(error.diagnostics)
+                }
             }
+        }
+    }
+
+    private mutating func take(_ reading: Reading, at path: String) {
+        errors[path] = nil
+        waiting[path] = .none
+        switch reading {
+        case .absent:
+            if accepted.files[path] != nil { waiting[path] = .some(nil) }
+        case .right(let file):
+            waiting[path] = .some(file)
+        case .wrong(let diagnostics):
+            errors[path] = diagnostics
         }
     }
 

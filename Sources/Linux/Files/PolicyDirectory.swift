@@ -52,7 +52,10 @@ public struct PolicyDirectory: Sendable {
 extension PolicyDirectory {
     /// A file as it was read.
     public struct File: Hashable, Sendable {
-        public let bytes: [UInt8]
+        /// Empty once the snapshot's owner has taken them.
+        public internal(set) var bytes: [UInt8]
+        /// A hash of the bytes, which stays.
+        public let digest: UInt64
         public let signature: FileSignature
         /// Whether a later change is sure to show in the signature.
         let isSettled: Bool
@@ -66,6 +69,13 @@ extension PolicyDirectory {
         public internal(set) var problems: [String: Problem] = [:]
 
         public init() {}
+
+        /// Gives up the bytes of every file: whoever read them keeps what they say.
+        public mutating func forgetBytes() {
+            for path in files.keys where files[path]?.bytes.isEmpty == false {
+                files[path]?.bytes = []
+            }
+        }
 
         init(problems: [String: Problem]) { self.problems = problems }
     }

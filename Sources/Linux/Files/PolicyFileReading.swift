@@ -1,4 +1,5 @@
 private import Glibc
+private import NetTypes
 
 extension PolicyDirectory.File {
     /// Reads a file whole, and never waits for what is no file.
@@ -30,8 +31,10 @@ extension PolicyDirectory.File {
         guard bytes.count <= limit else { throw .tooLarge(limit: limit) }
         let after = try orProblem(try FileStatus(of: descriptor))
         guard before.signature == after.signature else { return nil }
+        var digest = Digest()
+        for byte in bytes { digest.combine(byte: byte) }
         return Self(
-            bytes: bytes, signature: after.signature, isSettled: after.signature.isSettled)
+            bytes: bytes, digest: digest.value, signature: after.signature, isSettled: after.signature.isSettled)
     }
 
     /// Up to one byte more than the limit.

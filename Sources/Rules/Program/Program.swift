@@ -17,7 +17,7 @@ public enum Program {
             SetDefinition(
                 name: SetName.rules, key: [.mark], value: .verdict, countsElements: true),
             SetDefinition(
-                name: SetName.rejudged, key: [.mark], countsElements: true, capacity: 512),
+                name: SetName.rejudged, key: [.mark], countsElements: true, capacity: 256),
         ]
         + Refusal.allCases.flatMap { [flows(of: $0, .ipv4, 4), flows(of: $0, .ipv6, 6)] }
 
