@@ -38,7 +38,7 @@ def socket_in(path, kind=socket.SOCK_STREAM, port=0):
 
 
 class Listener:
-    """Accepts whoever comes, and notes when each connection's last byte came."""
+    """Greets whoever comes, and notes when each connection's last byte came."""
 
     def __init__(self, path, port):
         self.socket = socket_in(path, port=port)
@@ -57,6 +57,7 @@ class Listener:
                 connection, peer = self.socket.accept()
             except OSError:
                 return
+            connection.send(b"ringfence demo\n")
             received = Received(connection, peer)
             self.connections.append(received)
             threading.Thread(target=received.read, daemon=True).start()
