@@ -23,5 +23,6 @@ struct Ringfence: AsyncParsableCommand {
             CommandGroup(
                 name: "Work with policy files:",
                 subcommands: [LintCommand.self, ExplainCommand.self, SchemaCommand.self]),
+            CommandGroup(name: "Try it:", subcommands: [LabCommand.self]),
         ])
 }

@@ -114,6 +114,16 @@ struct ReportTests {
                 + "egress (noRule), 1 packet, 60 bytes; policy sql (owner dba, SEC-9) at "
                 + "policies/shop.yaml:7:3: port 5433 is not among 5432")
         let report = ViolationsReport(violations: [Self.violation], notRecorded: 2)
+        #expect(
+            report.text(width: nil) == """
+                violations:
+                LAST                      FROM               TO           SERVICE   REFUSED AT  REASON  PACKETS
+                2026-01-02T03:04:05.678Z  shop/web 10.0.0.1  203.0.113.7  tcp 5433  egress      noRule        1
+                    policy sql (owner dba, SEC-9) at policies/shop.yaml:7:3: port 5433 is not among 5432
+                    fix: add port 5433 to the rule
+                not recorded: 2 refused flows
+
+                """)
         #expect(report.text(width: 80).contains("\nnot recorded: 2 refused flows\n"))
         #expect(report.text(width: 80).split(separator: "\n").allSatisfy { $0.count <= 80 })
         #expect(ViolationsReport(violations: []).text(width: nil) == "violations: none\n")

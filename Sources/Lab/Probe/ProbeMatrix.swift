@@ -9,6 +9,15 @@ public struct ProbeMatrix: Hashable, Sendable {
         public let destination: String
         public let listener: LabListener
         public let family: AddressFamily
+
+        public init(
+            source: String, destination: String, listener: LabListener, family: AddressFamily
+        ) {
+            self.source = source
+            self.destination = destination
+            self.listener = listener
+            self.family = family
+        }
     }
 
     public enum Outcome: Hashable, Sendable {

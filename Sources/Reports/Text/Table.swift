@@ -26,6 +26,8 @@ public struct Table: Hashable, Sendable {
 
     public init(_ columns: Column...) { self.columns = columns }
 
+    public init(_ columns: [Column]) { self.columns = columns }
+
     /// Adds a row; cells that are missing at its end are empty, and what is too much is left out.
     public mutating func append(_ cells: [String]) {
         let padding = Array(repeating: "", count: Swift.max(0, columns.count - cells.count))
