@@ -30,6 +30,24 @@ import Testing
         }
     }
 
+    /// Lists that mean the same in any order must not take theirs from a hash table.
+    @Test func `a text has one reading`() throws {
+        let text = """
+            apiVersion: ringfence/v1
+            kind: Tenant
+            name: shop
+            world:
+              from:
+                - protocol: icmp
+                  types: [0, {type: 0, code: 0}, 8, {type: 8, code: 0}, 13, {type: 13, code: 0}]
+
+            """
+        let first = try PolicyFile(parsing: text, path: "a.yaml")
+        for _ in 1...50 {
+            #expect(try PolicyFile(parsing: text, path: "a.yaml") == first)
+        }
+    }
+
     private func replacing(
         _ paths: Set<String>, of set: PolicySet, with files: RandomPolicies
     ) throws -> PolicySet {

@@ -10,7 +10,7 @@ import Testing
 @Suite(.serialized) struct VerdictTests {
     /// Over all seeds more than 100,000.
     private static let packetsOfSeed = 36_000
-    private static let packetsOfBatch = 240
+    private static let packetsOfBatch = 360
 
     @Test(arguments: Seeds.all)
     func `the kernel says what the evaluator says`(_ seed: UInt64) throws {
@@ -31,7 +31,8 @@ import Testing
                     let state = compilation.states[endpoint.id]
                 else { continue }
                 try enforce(state, at: station, &random)
-                let cases = self.cases(at: endpoint, set, world, seed: random.next())
+                let cases = self.cases(
+                    at: endpoint, in: world, set, topology, seed: random.next())
                 let batch = try Batch(cases, to: station)
                 judged += cases.count
                 for item in cases { fates[item.fate.kind, default: 0] += 1 }
@@ -46,7 +47,9 @@ import Testing
                 if !batch.miscounts.isEmpty { return }
             }
         }
-        print("seed \(seed): \(judged) packets in \(ContinuousClock.now - start): \(fates.sorted { $0.key < $1.key })")
+        let kinds = fates.sorted { $0.key < $1.key }.map { "\($0.value) \($0.key)" }
+        let time = ContinuousClock.now - start
+        print("seed \(seed): \(judged) packets in \(time): \(kinds.joined(separator: ", "))")
     }
 
     /// Any state follows any other: mostly as a delta, at times by a new table or after none.
@@ -77,9 +80,9 @@ import Testing
     }
 
     private func cases(
-        at endpoint: Endpoint, _ policies: PolicySet, _ world: SmallWorld, seed: UInt64
+        at endpoint: Endpoint, in world: SmallWorld, _ policies: PolicySet, _ topology: Topology,
+        seed: UInt64
     ) -> [Case] {
-        let topology = world.topology(of: policies)
         var probes = RandomProbes(seed: seed, at: endpoint, in: world, policies: policies)
         return (0..<Self.packetsOfBatch).compactMap { index in
             probes.probe(index % 2 == 0 ? .ingress : .egress).map { probe in

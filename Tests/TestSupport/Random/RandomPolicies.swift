@@ -13,7 +13,7 @@ public struct RandomPolicies: Sendable {
     public init(seed: UInt64) {
         generator = SeededGenerator(seed: seed)
         replaceTenants()
-        for _ in 0..<generator.number(0...10) { addPolicies() }
+        for _ in 0..<generator.number(0...14) { addPolicies() }
     }
 
     /// The files, parsed and checked.
