@@ -55,7 +55,7 @@ import Testing
         let topology = PlainWorld(parsing: text).topology(of: set)
         let endpoint = try #require(topology.endpoints.first { $0.name == name })
         let state = Compilation(of: set, for: topology).states[endpoint.id]
-        return state?.rules.first { $0.value.policy == "shop-to-db" }?.key
+        return state?.rules.entries.first { $0.rule.policy == "shop-to-db" }?.mark
     }
 
     @Test func `stays when the file is moved`() throws {

@@ -10,7 +10,7 @@ struct Batch {
     private let after: TableCounts
     private let passed: Passed
     private let forgotten: [RefusedFlow: Count]
-    private let rules: [Mark: LiveRule]
+    private let rules: RuleTable
 
     /// Sends the packets, each one the first of its flow.
     init(_ cases: [Case], to station: Station) throws {

@@ -48,9 +48,13 @@ extension EndpointTable {
     /// The live rules with their counters, and the flows that each of them admitted.
     private func readRules(into reading: inout TableReading) throws(NftablesError) {
         typealias Name = Program.SetName
-        for element in try elements(of: Name.rules) {
-            let rule = element.comment.flatMap { LiveRule(comment: $0) }
-            reading.state.rules[element.hostMark] = element.accepts ? rule : nil
+        let rules = try elements(of: Name.rules)
+        reading.state.rules = RuleTable(
+            rules.compactMap { element in
+                guard element.accepts, let comment = element.comment else { return nil }
+                return LiveRule(comment: comment).map { (mark: element.hostMark, rule: $0) }
+            })
+        for element in rules {
             reading.counts.rules[element.hostMark, default: RuleCount()].traffic += element.count
         }
         for element in try elements(of: Name.admitIn) {
