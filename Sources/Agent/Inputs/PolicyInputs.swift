@@ -6,8 +6,10 @@ internal import Policy
 struct PolicyInputs {
     /// What is in force.
     private(set) var accepted = PolicySet.empty
-    /// By path: why the file as it is now is not in force.
-    private(set) var errors: [String: [Diagnostic]] = [:]
+    /// By path: why the file by itself can't be in force.
+    private var mistakes: [String: [Diagnostic]] = [:]
+    /// By path: what stands against the file, or would if what is held were taken.
+    private var conflicts: [String: [Diagnostic]] = [:]
     /// Files that are right by themselves and wait for others: a policy for its tenant, say.
     private var waiting: [String: PolicyFile?] = [:]
 
@@ -22,6 +24,7 @@ struct PolicyInputs {
     /// Takes files that changed; gives the paths whose accepted content is another now.
     mutating func take(_ changes: [String: Content]) -> Set<String> {
         for (path, content) in changes { read(content, at: path) }
+        conflicts = [:]
         var candidates = waiting
         while !candidates.isEmpty {
             do throws(PolicyErrors) {
@@ -30,7 +33,7 @@ struct PolicyInputs {
                 return Set(candidates.keys)
             } catch {
                 let wrong = Dictionary(grouping: error.diagnostics, by: \.place.file)
-                for (path, diagnostics) in wrong { errors[path] = diagnostics }
+                conflicts.merge(wrong) { $1 }
                 let blamed = candidates.keys.filter { wrong[$0] != nil }
                 // Where an unchanged file is wrong now, some change took away what it needs.
                 if blamed.isEmpty { return hold(candidates, breaking: wrong) }
@@ -40,6 +43,9 @@ struct PolicyInputs {
         return []
     }
 
+    /// By path: why the directory as it is now is not in force.
+    var errors: [String: [Diagnostic]] { mistakes.merging(conflicts) { $0 + $1 } }
+
     /// All mistakes, in the order of the files.
     var diagnostics: [Diagnostic] {
         errors.sorted { $0.key < $1.key }.flatMap(\.value)
@@ -48,19 +54,19 @@ struct PolicyInputs {
     private mutating func read(_ content: Content, at path: String) {
         switch content {
         case .absent:
-            errors[path] = nil
+            mistakes[path] = nil
             waiting[path] = accepted.files[path] == nil ? .none : .some(nil)
         case .unreadable(let message, let fix):
             let place = SourcePlace(file: path, line: 1, column: 1)
-            errors[path] = [Diagnostic(message, fix: fix, at: place)]
+            mistakes[path] = [Diagnostic(message, fix: fix, at: place)]
             waiting[path] = .none
         case .bytes(let bytes):
             do throws(PolicyErrors) {
                 let file = try PolicyFile(parsing: bytes, path: path)
-                errors[path] = nil
+                mistakes[path] = nil
                 waiting[path] = .some(file)
             } catch {
-                errors[path] = error.diagnostics
+                mistakes[path] = error.diagnostics
                 waiting[path] = .none
             }
         }

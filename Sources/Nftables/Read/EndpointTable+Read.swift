@@ -75,7 +75,9 @@ extension EndpointTable {
             for (digit, family) in [(4, AddressFamily.v4), (6, .v6)] {
                 for element in try elements(of: reason.setName(digit)) {
                     guard let flow = element.refusedFlow(reason, family) else { continue }
-                    counts.refused[flow, default: .zero] += element.count
+                    // A set that grows while it is listed may list a flow twice.
+                    let known = counts.refused[flow] ?? .zero
+                    if element.count.packets >= known.packets { counts.refused[flow] = element.count }
                 }
             }
         }

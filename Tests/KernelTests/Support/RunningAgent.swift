@@ -41,7 +41,13 @@ final class RunningAgent: Sendable {
         try await task.value
     }
 
-    func generation() async -> UInt64 { await agent.status().agent.generation }
+    func status() async -> StatusReport { await agent.status() }
+
+    func counters() async -> CountersReport { await agent.counters() }
+
+    func violations() async -> [Violation] { await agent.violations(since: nil).violations }
+
+    func generation() async -> UInt64 { await status().agent.generation }
 
     /// When a change was begun and when it was in force.
     struct Change {
