@@ -76,17 +76,17 @@ extension KernelTests {
                         sender.send(packet)
                     }
                 }
-                // A routing header of type 1 and no segments left is passed over (RFC 8200, 4.4).
                 #expect(arrived == ["allowed"])
             }
         }
 
-        @Test func `fragments behind extension headers`() async throws {
+        @Test(arguments: [[0], [60], [0, 60]] as [[UInt8]])
+        func `fragments behind extension headers`(_ extensions: [UInt8]) async throws {
             try await Rig.withPackets(.v6) { rig, _ in
                 let arrived = try await rig.arrivals(.v6) { sender in
                     for (port, text) in [(7001, "refused"), (7000, "allowed")] as [(UInt16, String)] {
                         for var part in try fragments(rig, .v6, port: port, text, id: port) {
-                            part.extensions = [0, 60]
+                            part.extensions = extensions
                             sender.send(part)
                         }
                     }

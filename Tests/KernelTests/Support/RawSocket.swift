@@ -32,7 +32,12 @@ struct RawSocket: ~Copyable, Sendable {
                     CInt(SOCK_RAW.rawValue | SOCK_CLOEXEC.rawValue), CInt(ipProtocol))
             }
         }
-        descriptor = Descriptor(owning: raw)
+        let opened = Descriptor(owning: raw)
+        var one: CInt = 1
+        try check("setsockopt", on: "SO_BROADCAST") {
+            setsockopt(raw, SOL_SOCKET, SO_BROADCAST, &one, socklen_t(MemoryLayout<CInt>.size))
+        }
+        descriptor = opened
     }
 
     /// Sends a packet; gives the error where the namespace's own filter refuses.
@@ -41,7 +46,8 @@ struct RawSocket: ~Copyable, Sendable {
         var address = [UInt8](repeating: 0, count: 28)
         address[0] = UInt8(family == .v4 ? AF_INET : AF_INET6)
         let offset = family == .v4 ? 4 : 8
-        address.replaceSubrange(offset..<offset + packet.destination.bytes.count, with: packet.destination.bytes)
+        let destination = packet.destination.bytes
+        address.replaceSubrange(offset..<offset + destination.count, with: destination)
         let length = socklen_t(family == .v4 ? 16 : 28)
         let bytes = packet.bytes
         let count = address.withUnsafeBytes { address in

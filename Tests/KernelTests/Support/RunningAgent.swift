@@ -3,7 +3,9 @@ import Foundation
 import Glibc
 import Lab
 import Logging
+import Nftables
 import Reports
+import Rules
 import Testing
 
 /// An agent that runs in this process.
@@ -78,6 +80,17 @@ extension Rig {
     /// Starts an agent and waits for it, does the work, and stops it whatever happens.
     func withAgent(
         _ change: (inout AgentConfiguration) -> Void = { _ in },
+        _ work: (RunningAgent) async throws -> Void
+    ) async throws {
+        try await run(change, work)
+        // Its sockets close with the last of its threads, a moment after it has stopped.
+        try await wait(for: "the tables to be nobody's") {
+            try topology.namespaces.allSatisfy { try reading(of: $0.name)?.owner == nil }
+        }
+    }
+
+    private func run(
+        _ change: (inout AgentConfiguration) -> Void,
         _ work: (RunningAgent) async throws -> Void
     ) async throws {
         let agent = try RunningAgent(self, change)

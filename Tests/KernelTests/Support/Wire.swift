@@ -33,6 +33,9 @@ enum Wire {
                 if header == 44, let fragment {
                     let field = UInt16(fragment.offset) | (fragment.hasMore ? 1 : 0)
                     body += [next, 0] + field.networkBytes + UInt32(fragment.id).networkBytes
+                } else if header == 43 {
+                    // A routing header of an unused type without segments left: RFC 8200, 4.4.
+                    body += [next, 0, 1, 0, 0, 0, 0, 0]
                 } else {
                     // PadN of four bytes.
                     body += [next, 0, 1, 4, 0, 0, 0, 0]
