@@ -119,9 +119,9 @@ extension KernelTests {
         @Test(arguments: AddressFamily.allCases)
         func `groups need a rule that names them`(_ family: AddressFamily) async throws {
             let group = family == .v4 ? IPAddress.v4(0xef01_0203) : .v6(UInt128(0xff0e) << 112 | 9)
-            let world = PolicyText.policy(
-                "protocol: any", name: "all", from: "{tenant: a}", to: "world, {tenants: all}")
-            try await Rig.withPackets(family, more: world) { rig, agent in
+            let all = PolicyText.policy(
+                "protocol: any", name: "all", from: "{tenant: a}", to: "{tenants: all}")
+            try await Rig.withPackets(family, more: all) { rig, agent in
                 let sender = try RawSocket.sender(family, in: "a1", of: rig)
                 let own = try rig.address("a1", family)
                 func send(to destination: IPAddress) -> CInt {
@@ -137,6 +137,14 @@ extension KernelTests {
                     #expect(send(to: .v4(.max)) == EPERM)
                     #expect(send(to: .v4(0x0a4d_ffff)) == EPERM)
                 }
+                try await agent.change {
+                    try rig.write(
+                        PolicyText.policy(
+                            "protocol: any", name: "world", from: "{tenant: a}", to: "world"),
+                        to: "world.yaml")
+                }
+                #expect(send(to: group) == EPERM)
+                if family == .v4 { #expect(send(to: .v4(.max)) == EPERM) }
                 try await agent.change {
                     try rig.write(
                         PolicyText.policy(

@@ -80,6 +80,8 @@ extension KernelTests {
             }
         }
 
+        /// Conntrack doesn't put fragments behind destination options together again, with any
+        /// table whatever, so nothing of them gets in.
         @Test(arguments: [[0], [60], [0, 60]] as [[UInt8]])
         func `fragments behind extension headers`(_ extensions: [UInt8]) async throws {
             try await Rig.withPackets(.v6) { rig, _ in
@@ -91,7 +93,8 @@ extension KernelTests {
                         }
                     }
                 }
-                #expect(arrived.map { $0.filter(\.isLetter) } == ["allowed"])
+                let expected = extensions == [0] ? ["allowed"] : []
+                #expect(arrived.map { $0.filter(\.isLetter) } == expected)
             }
         }
     }

@@ -85,7 +85,10 @@ extension Rig {
         try await run(change, work)
         // Its sockets close with the last of its threads, a moment after it has stopped.
         try await wait(for: "the tables to be nobody's") {
-            try topology.namespaces.allSatisfy { try reading(of: $0.name)?.owner == nil }
+            try topology.namespaces.allSatisfy { member in
+                let isThere = access(lab.namespaceFolder + "/" + member.name, F_OK) == 0
+                return try !isThere || reading(of: member.name)?.owner == nil
+            }
         }
     }
 
