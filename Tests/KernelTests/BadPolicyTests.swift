@@ -56,7 +56,8 @@ extension KernelTests {
         ) async throws {
             try await expectRefused(bad, agent, rig)
             try await agent.change {
-                try rig.write(PolicyText.policy(PolicyText.udp("8000"), name: "good"), to: "good.yaml")
+                try rig.write(
+                    PolicyText.policy(PolicyText.udp("8000"), name: "good"), to: "good.yaml")
             }
             #expect(await agent.status().policies.files == 3)
             try await agent.change { try rig.remove("good.yaml") }
@@ -67,7 +68,8 @@ extension KernelTests {
             #expect(await agent.status().policies.errors.isEmpty)
         }
 
-        private func kernel(_ rig: Rig) async throws -> (rulesets: [String], generations: [UInt32]) {
+        private func kernel(_ rig: Rig) async throws -> (rulesets: [String], generations: [UInt32])
+        {
             let names = ["a1", "b1"]
             var rulesets: [String] = []
             for name in names { rulesets.append(try await rig.ruleset(of: name)) }

@@ -134,7 +134,8 @@ extension KernelTests {
                         family, from: "a1", to: "b1", port: 7001, "refused \(number)")
                     #expect(sender.send(packet) == EPERM)
                 }
-                #expect(sender.send(try rig.udp(family, from: "a1", to: "b1", port: 7000, "end")) == 0)
+                #expect(
+                    sender.send(try rig.udp(family, from: "a1", to: "b1", port: 7000, "end")) == 0)
                 let texts = try sniffer.packets().map { String(decoding: $0, as: UTF8.self) }
                 #expect(texts.contains { $0.hasSuffix("end") })
                 #expect(!texts.contains { $0.contains("refused") })

@@ -43,7 +43,8 @@ extension KernelTests {
                         try rig.write(
                             PolicyText.policy("\(service), types: [echo-request]"), to: "a.yaml")
                     }
-                    let answered = try await rig.run("ping", "-c2", "-i0.2", "-W2", target, in: "a1")
+                    let answered = try await rig.run(
+                        "ping", "-c2", "-i0.2", "-W2", target, in: "a1")
                     #expect(answered.status == 0, "\(answered.output)")
                     let back = try rig.address("a1", family).description
                     #expect(try await rig.run("ping", "-c1", "-W1", back, in: "b1").status != 0)
@@ -52,13 +53,15 @@ extension KernelTests {
         }
 
         /// A message's type, its hop limit, where it goes, and whether an endpoint may send it.
-        private static let sent: [(type: UInt8, hopLimit: UInt8, to: IPAddress, isAllowed: Bool)] = [
-            (133, 255, everyone, true), (134, 255, everyone, false), (137, 255, everyone, false),
-            (135, 255, everyone, true), (135, 64, everyone, false), (136, 255, everyone, true),
-            (143, 1, listenerRouters, true), (143, 64, listenerRouters, false),
-            (130, 1, everyone, false), (131, 1, everyone, true), (132, 1, everyone, true),
-            (128, 64, everyone, false), (151, 1, everyone, false),
-        ]
+        private static let sent: [(type: UInt8, hopLimit: UInt8, to: IPAddress, isAllowed: Bool)] =
+            [
+                (133, 255, everyone, true), (134, 255, everyone, false),
+                (137, 255, everyone, false),
+                (135, 255, everyone, true), (135, 64, everyone, false), (136, 255, everyone, true),
+                (143, 1, listenerRouters, true), (143, 64, listenerRouters, false),
+                (130, 1, everyone, false), (131, 1, everyone, true), (132, 1, everyone, true),
+                (128, 64, everyone, false), (151, 1, everyone, false),
+            ]
 
         @Test func `what an endpoint may say to its link`() async throws {
             try await Rig.withPackets(.v6) { rig, _ in
@@ -110,8 +113,11 @@ extension KernelTests {
                     return found.contains { $0.last == 0xee }
                 }
                 for (index, item) in Self.heard.enumerated() {
-                    let isHeard = found.contains { $0.last == UInt8(index + 1) && $0.first == item.type }
-                    #expect(isHeard == item.isHeard, "type \(item.type), hop limit \(item.hopLimit)")
+                    let isHeard = found.contains {
+                        $0.last == UInt8(index + 1) && $0.first == item.type
+                    }
+                    #expect(
+                        isHeard == item.isHeard, "type \(item.type), hop limit \(item.hopLimit)")
                 }
             }
         }

@@ -7,14 +7,16 @@ extension KernelTests {
     /// What is counted is what was sent, whatever happens meanwhile.
     @Suite struct CounterTests {
         @Test(arguments: AddressFamily.allCases)
-        func `what a rule admits, over a change and a restart`(_ family: AddressFamily) async throws {
+        func `what a rule admits, over a change and a restart`(_ family: AddressFamily) async throws
+        {
             try await Rig.with { rig in
                 try rig.writeTenants()
                 try rig.write(PolicyText.policy(PolicyText.udp("7000")), to: "a.yaml")
                 let listener = try rig.listener("b1", family, port: 7000)
                 let floods = (0..<3).map {
                     Flood(
-                        flows: 50, packetsPerFlow: 20, payload: 100, firstPort: 20_000 + 100 * UInt16($0))
+                        flows: 50, packetsPerFlow: 20, payload: 100,
+                        firstPort: 20_000 + 100 * UInt16($0))
                 }
                 func send(_ flood: Flood) async throws {
                     try await flood.send(from: "a1", to: "b1", family, port: 7000, in: rig)
@@ -40,7 +42,9 @@ extension KernelTests {
             }
         }
 
-        @Test func `what a rule admitted before it was taken out of its file for a while`() async throws {
+        @Test func `what a rule admitted before it was taken out of its file for a while`()
+            async throws
+        {
             try await Rig.with { rig in
                 try rig.writeTenants()
                 let text = PolicyText.policy(PolicyText.udp("7000"))
@@ -70,7 +74,8 @@ extension KernelTests {
                 try rig.writeTenants()
                 let floods = (0..<3).map {
                     Flood(
-                        flows: 40, packetsPerFlow: 10, payload: 64, firstPort: 20_000 + 100 * UInt16($0))
+                        flows: 40, packetsPerFlow: 10, payload: 64,
+                        firstPort: 20_000 + 100 * UInt16($0))
                 }
                 func send(_ flood: Flood) async throws {
                     try await flood.send(from: "a1", to: "b1", family, port: 7000, in: rig)
@@ -110,8 +115,10 @@ extension KernelTests {
                 if !isWatched { try await send() }
                 try await rig.withAgent { agent in
                     let report = await agent.counters()
-                    let kept = report.refused.filter { $0.source == .tenant("a") && $0.reason == .noRule }
-                        .reduce(Tally()) { $0 + $1.counts }
+                    let kept = report.refused.filter {
+                        $0.source == .tenant("a") && $0.reason == .noRule
+                    }
+                    .reduce(Tally()) { $0 + $1.counts }
                     #expect(kept.packets + report.notRecorded.packets == flood.packets)
                     #expect(kept.bytes + report.notRecorded.bytes == flood.bytes(.v4))
                     print(

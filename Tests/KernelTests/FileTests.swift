@@ -111,7 +111,9 @@ extension KernelTests {
                     let change = try await agent.change { try rig.remove("a.yaml") }
                     let held = try names(rig)
                     #expect(held == ["second"])
-                    print("file: deleted: in force after \((change.inForce - change.begun) / 1000) us")
+                    print(
+                        "file: deleted: in force after \((change.inForce - change.begun) / 1000) us"
+                    )
                 }
             }
         }

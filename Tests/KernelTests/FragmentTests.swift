@@ -31,14 +31,18 @@ extension KernelTests {
                     for part in try fragments(rig, family, port: 7000, "allowed", id: 2) {
                         sender.send(part)
                     }
-                    for part in try fragments(rig, family, port: 7000, "reversed", id: 3).reversed() {
+                    for part in try fragments(rig, family, port: 7000, "reversed", id: 3).reversed()
+                    {
                         sender.send(part)
                     }
                     // Without their firsts.
-                    for part in try fragments(rig, family, port: 7000, "headless", id: 4).dropFirst() {
+                    for part in try fragments(rig, family, port: 7000, "headless", id: 4)
+                        .dropFirst()
+                    {
                         sender.send(part)
                     }
-                    for part in try fragments(rig, family, port: 7000, "tailless", id: 5).dropLast() {
+                    for part in try fragments(rig, family, port: 7000, "tailless", id: 5).dropLast()
+                    {
                         sender.send(part)
                     }
                 }
@@ -70,7 +74,8 @@ extension KernelTests {
         func `extension headers hide no port`(_ extensions: [UInt8]) async throws {
             try await Rig.withPackets(.v6) { rig, _ in
                 let arrived = try await rig.arrivals(.v6) { sender in
-                    for (port, text) in [(7001, "refused"), (7000, "allowed")] as [(UInt16, String)] {
+                    for (port, text) in [(7001, "refused"), (7000, "allowed")] as [(UInt16, String)]
+                    {
                         var packet = try rig.udp(.v6, from: "wild", to: "b1", port: port, text)
                         packet.extensions = extensions
                         sender.send(packet)
@@ -86,7 +91,8 @@ extension KernelTests {
         func `fragments behind extension headers`(_ extensions: [UInt8]) async throws {
             try await Rig.withPackets(.v6) { rig, _ in
                 let arrived = try await rig.arrivals(.v6) { sender in
-                    for (port, text) in [(7001, "refused"), (7000, "allowed")] as [(UInt16, String)] {
+                    for (port, text) in [(7001, "refused"), (7000, "allowed")] as [(UInt16, String)]
+                    {
                         for var part in try fragments(rig, .v6, port: port, text, id: port) {
                             part.extensions = extensions
                             sender.send(part)

@@ -82,10 +82,10 @@ extension KernelTests {
             try await Rig.with { rig in
                 try prepare(rig)
                 let own = """
-                table inet other {
-                  chain first { type filter hook input priority 5; counter; }
-                }
-                """
+                    table inet other {
+                      chain first { type filter hook input priority 5; counter; }
+                    }
+                    """
                 let made = try await rig.nft(own, in: "b1")
                 try #require(made.status == 0, "\(made.output)")
                 let before = try await rig.nft("-s", "list", "table", "inet", "other", in: "b1")
@@ -105,9 +105,12 @@ extension KernelTests {
 
         /// The table of `b1` without its owner, which changes with the agent, in the order of `nft`.
         private func listing(_ rig: Rig, _ option: String = "-n") async throws -> [Substring] {
-            let result = try await rig.nft("-s", option, "list", "table", "inet", "ringfence", in: "b1")
+            let result = try await rig.nft(
+                "-s", option, "list", "table", "inet", "ringfence", in: "b1")
             try #require(result.status == 0, "\(result.output)")
-            return result.output.split(separator: "\n").dropFirst().filter { !$0.hasPrefix("\tflags") }
+            return result.output.split(separator: "\n").dropFirst().filter {
+                !$0.hasPrefix("\tflags")
+            }
         }
     }
 }

@@ -35,7 +35,8 @@ extension KernelTests {
                 }
                 let arrived = try await rig.arrivals(family) { sender in
                     sender.send(
-                        try rig.udp(family, from: "wild", to: "b1", port: 7000, claiming: "b1", "own"))
+                        try rig.udp(
+                            family, from: "wild", to: "b1", port: 7000, claiming: "b1", "own"))
                 }
                 #expect(arrived == [])
                 try await agent.expectRefusal(.spoofed, .ingress, at: "b1")

@@ -192,7 +192,9 @@ extension KernelTests {
                 try await rig.withAgent { agent in
                     let found = await agent.status().endpoints.first { $0.tenant == "b" }
                     #expect(found?.state == .enforced)
-                    let rules = try await Command(["nsenter", "--net=" + path, "nft", "list", "tables"])
+                    let rules = try await Command([
+                        "nsenter", "--net=" + path, "nft", "list", "tables",
+                    ])
                     #expect(rules.output.contains("inet ringfence"))
                     kill(pid, SIGKILL)
                     waitpid(pid, nil, 0)

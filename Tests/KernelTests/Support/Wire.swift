@@ -21,7 +21,9 @@ enum Wire {
         private var bytes4: [UInt8] {
             let field = fragment.map { UInt16($0.offset / 8) | ($0.hasMore ? 0x2000 : 0) } ?? 0
             return [0x45, 0] + UInt16(20 + payload.count).networkBytes
-                + (fragment?.id ?? 0).networkBytes + field.networkBytes + [hopLimit, ipProtocol, 0, 0]
+                + (fragment?.id ?? 0).networkBytes + field.networkBytes + [
+                    hopLimit, ipProtocol, 0, 0,
+                ]
                 + source.bytes + destination.bytes + payload
         }
 
@@ -50,7 +52,8 @@ enum Wire {
     static func udp(
         from source: SocketAddress, to destination: SocketAddress, _ text: [UInt8]
     ) -> [UInt8] {
-        let header = source.port.networkBytes + destination.port.networkBytes
+        let header =
+            source.port.networkBytes + destination.port.networkBytes
             + UInt16(8 + text.count).networkBytes
         let sum = checksum(header + [0, 0] + text, 17, source.address, destination.address)
         return header + sum.networkBytes + text
@@ -60,7 +63,8 @@ enum Wire {
     static func tcp(
         from source: SocketAddress, to destination: SocketAddress, flags: UInt8
     ) -> [UInt8] {
-        let start = source.port.networkBytes + destination.port.networkBytes
+        let start =
+            source.port.networkBytes + destination.port.networkBytes
             + UInt32(1_000_000).networkBytes + UInt32(2_000_000).networkBytes
             + [0x50, flags, 0xff, 0xff]
         let sum = checksum(start + [0, 0, 0, 0], 6, source.address, destination.address)
