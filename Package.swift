@@ -131,8 +131,8 @@ let package = Package(
         .testTarget(
             name: "KernelTests",
             dependencies: [
-                "Agent", "API", "Compiler", "Lab", "Linux", "Nftables", "Policy", "Reports",
-                "Rules", "TestSupport",
+                "Agent", "CLI", "Lab", "Linux", "NetTypes", "Nftables", "Policy", "Reports",
+                "Rules", .product(name: "Logging", package: "swift-log"),
             ],
             swiftSettings: shell),
         .testTarget(
