@@ -1,5 +1,6 @@
 internal import ArgumentParser
 internal import Lab
+internal import Policy
 internal import Reports
 
 struct LabProbeCommand: ParsableCommand {
