@@ -97,6 +97,11 @@ let package = Package(
             ],
             swiftSettings: shell),
 
+        // In this package, so that the dependencies are built once; no product contains it.
+        .executableTarget(
+            name: "Bench", dependencies: ["API", "Lab", "Linux", "NetTypes", "Reports"],
+            path: "Benchmarks", swiftSettings: shell),
+
         // Tests.
         .target(
             name: "TestSupport",

@@ -100,6 +100,7 @@ extension Agent {
         idOfSlot[tenure.slot] = nil
         observed[id] = nil
         watchedRefusals[id] = nil
+        restingRefusals[id] = nil
     }
 
     private func take(_ tenure: Tenure) {

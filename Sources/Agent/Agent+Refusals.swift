@@ -12,6 +12,10 @@ extension Agent {
     /// How long an endpoint that refused something is read again, and how often.
     private static let readingInterval = Duration.seconds(1)
 
+    /// How long an endpoint rests between readings at least, and how many times the reading's own
+    /// time: somebody who never stops being refused must not hold up a change of policy.
+    private static let rest = (least: Duration.milliseconds(20), factor: 8)
+
     /// Flows that fill a set beyond this are taken out of it once they are read.
     private static let crowd = 128
 
@@ -24,7 +28,11 @@ extension Agent {
         } catch {
             logger.error("packet log of \(observed[id]?.name ?? "\(id)"): \(error)")
         }
-        readRefusals(of: id)
+        if let end = restingRefusals[id], end > .now {
+            watchedRefusals[id] = min(watchedRefusals[id] ?? end, end)
+        } else {
+            readRefusals(of: id)
+        }
     }
 
     /// Reads again where something was refused lately: only so the last packet's time is known.
@@ -41,6 +49,11 @@ extension Agent {
 
     private func readRefusals(of id: NamespaceID) {
         guard let tenure = tenures[id], holdings[id]?.state != nil else { return }
+        let start = ContinuousClock.now
+        defer {
+            let end = ContinuousClock.now
+            restingRefusals[id] = end + max(Self.rest.least, (end - start) * Self.rest.factor)
+        }
         do throws(NftablesError) {
             let counts = try tenure.table.refusals()
             guard takeRefusals(counts, of: id) else { return }

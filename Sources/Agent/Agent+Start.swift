@@ -1,4 +1,3 @@
-internal import Glibc
 internal import Linux
 internal import Logging
 internal import Nftables
@@ -26,7 +25,7 @@ extension Agent {
         watch(source.folders.mountsDescriptor, .mounts, for: .priority)
         for id in holdings.keys { watchedRefusals[id] = .now }
         // What was needed to read and compile everything at once goes back to the system.
-        malloc_trim(0)
+        Memory.trim()
     }
 
     /// Writes down what was counted; the tables stay as they are.

@@ -47,6 +47,8 @@ public actor Agent {
     var ledgerError: String?
     var saveAt: ContinuousClock.Instant?
     var watchedRefusals: [NamespaceID: ContinuousClock.Instant] = [:]
+    /// Endpoints that were read a moment ago: their packet logs have to wait.
+    var restingRefusals: [NamespaceID: ContinuousClock.Instant] = [:]
     var explanations: [ExplanationKey: Explanation] = [:]
     var streams: [UInt64: AsyncStream<Violation>.Continuation] = [:]
     var lost = LostEvents()

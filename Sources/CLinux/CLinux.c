@@ -2,6 +2,7 @@
 #include "CLinux.h"
 
 #include <linux/nsfs.h>
+#include <malloc.h>
 #include <sched.h>
 #include <sys/ioctl.h>
 #include <sys/socket.h>
@@ -21,3 +22,5 @@ int linux_pidfd_open(int pid, unsigned int flags) {
 int linux_accept4(int fd, int flags) { return accept4(fd, 0, 0, flags); }
 
 int linux_namespace_type(int fd) { return ioctl(fd, NS_GET_NSTYPE); }
+
+int linux_malloc_trim(void) { return malloc_trim(0); }

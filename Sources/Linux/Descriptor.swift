@@ -14,6 +14,14 @@ public struct Descriptor: ~Copyable, Sendable {
         rawValue = try check("open", on: path) { open(path, flags | O_CLOEXEC) }
     }
 
+    /// A second descriptor of the same file.
+    ///
+    /// The system call is `fcntl` with F_DUPFD_CLOEXEC.
+    public func duplicate() throws(SystemError) -> Descriptor {
+        Descriptor(
+            owning: try check("fcntl(F_DUPFD_CLOEXEC)") { fcntl(rawValue, F_DUPFD_CLOEXEC, 0) })
+    }
+
     /// Gives the descriptor up without closing it.
     public consuming func release() -> CInt {
         let value = rawValue

@@ -9,7 +9,9 @@ public struct RuleID: RawRepresentable, Hashable, Sendable, Comparable {
 
     /// Reads the 16 hexadecimal digits of `description`.
     public init?(_ text: some StringProtocol) {
-        guard text.utf8.count == 16, let number = UInt64(text, radix: 16) else { return nil }
+        guard text.utf8.count == 16, text.utf8.allSatisfy(\.isHexDigit),
+            let number = UInt64(text, radix: 16)
+        else { return nil }
         rawValue = number
     }
 

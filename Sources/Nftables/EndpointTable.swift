@@ -24,6 +24,12 @@ public struct EndpointTable: ~Copyable, Sendable {
         public var rejudged: [Mark: UInt64] = [:]
 
         public init() {}
+
+        static func += (sum: inout Retired, more: Retired) {
+            for (mark, count) in more.rules { sum.rules[mark, default: RuleCount()] += count }
+            for (flow, count) in more.refused { sum.refused[flow, default: .zero] += count }
+            for (mark, flows) in more.rejudged { sum.rejudged[mark, default: 0] += flows }
+        }
     }
 
     /// How the table is before a change.
@@ -37,19 +43,61 @@ public struct EndpointTable: ~Copyable, Sendable {
         case owned
     }
 
-    /// Brings a change into force in one transaction, or not at all.
+    /// Brings a change into force, in as few transactions as lose no packet.
     ///
-    /// Gives the final counters of the rules that went.
+    /// Gives the final counters of the rules that went. An error leaves the table between the old
+    /// state and the new one: read it again.
     public func apply(_ changes: Changeset, presence: Presence) throws(NftablesError) -> Retired {
-        var batch = Batch()
-        if presence == .damaged { batch.deleteTable() }
-        if presence != .owned { batch.addTable() }
-        if presence == .absent || presence == .damaged { batch.addProgram() }
-        batch.add(changes)
-        guard batch.hasMessages else { return Retired() }
-        var retired = try commit(batch)
-        if presence == .owned || presence == .orphaned { try settle(&retired) }
+        switch presence {
+        case .absent:
+            try create(with: changes)
+            return Retired()
+        case .damaged: return try replace(with: changes)
+        case .orphaned: try takeOver()
+        case .owned: break
+        }
+        var retired = Retired()
+        for stage in changes.stages {
+            var batch = Batch()
+            batch.add(stage)
+            retired += try commit(batch)
+        }
+        try settle(&retired)
         return retired
+    }
+
+    /// Loads all policy before the first chain, so that the first packet is judged by all of it.
+    ///
+    /// A chain is hooked in before its rules are in force, so its policy comes last: until then
+    /// the packet passes as it did without a table.
+    private func create(with changes: Changeset) throws(NftablesError) {
+        var policy = Batch()
+        policy.addTable()
+        policy.addSets()
+        policy.add(changes)
+        _ = try commit(policy)
+        var chains = Batch()
+        chains.addChains(policy: .accept)
+        _ = try commit(chains)
+        var closing = Batch()
+        closing.setPolicies(.drop)
+        _ = try commit(closing)
+    }
+
+    private func replace(with changes: Changeset) throws(NftablesError) -> Retired {
+        var batch = Batch()
+        batch.deleteTable()
+        batch.addTable()
+        batch.addSets()
+        batch.addChains(policy: .drop)
+        batch.add(changes)
+        return try commit(batch)
+    }
+
+    private func takeOver() throws(NftablesError) {
+        var batch = Batch()
+        batch.addTable()
+        _ = try commit(batch)
     }
 
     /// Takes the flows that retired rules only took over out of their counts.

@@ -119,8 +119,16 @@ final class TemporaryLab {
         let lab = try TemporaryLab(fabric, count: 1_000)
         let built = ContinuousClock.now
         print("1,000 \(fabric) up: \(built - start)")
+        var links = 0
+        for path in lab.lab.namespacePaths {
+            var socket = try RouteSocket(in: NetworkNamespace(at: path))
+            links += try socket.interfaces().count
+        }
+        let read = ContinuousClock.now
+        print("1,000 \(fabric) read: \(read - built)")
+        #expect(links == 2_000)
         try lab.lab.down()
-        print("1,000 \(fabric) down: \(ContinuousClock.now - built)")
+        print("1,000 \(fabric) down: \(ContinuousClock.now - read)")
         #expect(built - start < .seconds(20))
         #expect(access("/run/ringfence-lab/\(lab.topology.name)", F_OK) == -1)
     }

@@ -58,7 +58,7 @@ struct RefusalBook: Codable {
         generation: UInt64, attribute: (RefusedFlow) -> Attribution
     ) -> [Key] {
         var new: [Key] = []
-        for (flow, count) in flows.sorted(by: { $0.key.order < $1.key.order }) {
+        for (flow, count) in flows.sorted(by: { $0.key.isBefore($1.key) }) {
             let key = Key(endpoint: endpoint, flow: flow)
             let before = seen[key] ?? .zero
             // A count that is lower than before belongs to an element that was made anew.
@@ -115,7 +115,11 @@ struct RefusalBook: Codable {
 
 extension RefusedFlow {
     /// Some order that doesn't depend on the process.
-    fileprivate var order: String {
-        "\(reason.rawValue) \(source) \(destination) \(ipProtocol) \(sourcePort) \(destinationPort)"
+    fileprivate func isBefore(_ other: RefusedFlow) -> Bool {
+        (source, destination, ipProtocol, sourcePort, destinationPort, reason.rawValue)
+            < (
+                other.source, other.destination, other.ipProtocol, other.sourcePort,
+                other.destinationPort, other.reason.rawValue
+            )
     }
 }

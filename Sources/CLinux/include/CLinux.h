@@ -31,6 +31,9 @@ int linux_accept4(int fd, int flags);
 /// ioctl(2) with NS_GET_NSTYPE: the CLONE_NEW* value of an nsfs descriptor.
 int linux_namespace_type(int fd);
 
+/// malloc_trim(3)
+int linux_malloc_trim(void);
+
 static const int linux_CLONE_NEWNET = 0x40000000;
 static const long linux_NSFS_MAGIC = 0x6e736673;
 static const int linux_O_PATH = 010000000;

@@ -1,3 +1,4 @@
+import Glibc
 import Linux
 import NetTypes
 
@@ -47,6 +48,12 @@ struct Fabric: ~Copyable {
         for subnet in subnets {
             guard let gateway = subnet.gateway else { continue }
             try router.addAddress(gateway, prefixLength: subnet.length, index: bridge)
+        }
+        // Where br_netfilter is loaded, what members say to each other would be translated too.
+        for name in ["bridge-nf-call-iptables", "bridge-nf-call-ip6tables"] {
+            do throws(SystemError) {
+                try setParameters([("bridge/" + name, "0")])
+            } catch let error where error.code == ENOENT {}
         }
         // Ports of a bridge need no addresses of their own.
         try setParameters([("ipv6/conf/default/disable_ipv6", "1")])

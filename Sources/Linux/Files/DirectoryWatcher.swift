@@ -101,8 +101,8 @@ extension DirectoryWatcher {
         for directory in watch.directories {
             let walk = try watchTree(joined(directory, event.name))
             round.addUnsettled(walk.files)
-            // Whether a link brings in anything new depends on the whole tree.
-            if !walk.directoryLinks.isEmpty { round.restructure() }
+            // What a link brings in depends on the whole tree, and only a snapshot tells problems.
+            if !walk.directoryLinks.isEmpty || !walk.problems.isEmpty { round.restructure() }
         }
     }
 
@@ -119,8 +119,9 @@ extension DirectoryWatcher {
         // Nobody will write to a link, or to a file that another name gave its content.
         let isWhole = status.kind == .link || status.linkCount > 1
         if event.has(IN_CREATE) { round.set(isWhole ? .written : .unsettled, paths) }
-        // A hidden link that matters is a signpost.
-        if status.kind == .link, isPolicyDirectoryName(event.name) { takeLink(place, into: &round) }
+        // A hidden link that matters is known already.
+        let matters = isPolicyDirectoryName(event.name) || watch.targets[event.name] != nil
+        if status.kind == .link, matters { takeLink(place, into: &round) }
     }
 
     /// A link came, or was swapped.

@@ -35,7 +35,7 @@ struct Inotify: ~Copyable, Sendable {
             return try check("inotify_add_watch", on: path) {
                 inotify_add_watch(queue, path, mask)
             }
-        } catch  where error.isAbsence {
+        } catch let error where error.isAbsence {
             return nil
         }
     }
@@ -51,7 +51,7 @@ struct Inotify: ~Copyable, Sendable {
                 Glibc.read(descriptor.rawValue, &bytes, bytes.count)
             }
             return inotifyEvents(in: bytes.prefix(count))
-        } catch  where error.code == EAGAIN {
+        } catch let error where error.code == EAGAIN {
             return []
         }
     }

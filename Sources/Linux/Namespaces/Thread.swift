@@ -1,4 +1,4 @@
-private import Glibc
+import Glibc
 
 /// Does the work on a thread that is made for it, and waits for its end.
 ///
@@ -27,7 +27,7 @@ private func join(_ errand: Errand) -> CInt {
     return code
 }
 
-private func start(_ errand: Unmanaged<Errand>, as thread: inout pthread_t) -> CInt {
+func start(_ errand: Unmanaged<Errand>, as thread: inout pthread_t) -> CInt {
     pthread_create(
         &thread, nil,
         { context in
@@ -37,39 +37,8 @@ private func start(_ errand: Unmanaged<Errand>, as thread: inout pthread_t) -> C
         }, errand.toOpaque())
 }
 
-/// Work on a thread of its own, until it ends by itself.
-public struct BackgroundThread: ~Copyable {
-    private let thread: pthread_t
-    private let errand: Unmanaged<Errand>
-
-    /// Starts the work.
-    ///
-    /// The library call is `pthread_create`.
-    public init(_ work: @escaping @Sendable () -> Void) throws(SystemError) {
-        let errand = Unmanaged.passRetained(Errand(work: work))
-        var thread = pthread_t()
-        let code = start(errand, as: &thread)
-        guard code == 0 else {
-            errand.release()
-            throw SystemError("pthread_create", code: code)
-        }
-        self.thread = thread
-        self.errand = errand
-    }
-
-    /// Waits for the end of the work, as does going away.
-    ///
-    /// The library call is `pthread_join`.
-    public consuming func join() {}
-
-    deinit {
-        pthread_join(thread, nil)
-        errand.release()
-    }
-}
-
 /// The C call can't carry a closure, so an object carries it.
-private final class Errand {
+final class Errand {
     let work: () -> Void
 
     init(work: @escaping () -> Void) { self.work = work }

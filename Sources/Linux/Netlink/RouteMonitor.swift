@@ -46,9 +46,9 @@ public struct RouteMonitor: ~Copyable, Sendable {
             do throws(SystemError) {
                 _ = try socket.receive()
                 if news == .nothing { news = .changed }
-            } catch  where error.code == ENOBUFS {
+            } catch let error where error.code == ENOBUFS {
                 news = .overflowed
-            } catch  where error.code == EAGAIN {
+            } catch let error where error.code == EAGAIN {
                 return news
             }
         }

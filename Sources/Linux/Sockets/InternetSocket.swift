@@ -55,7 +55,7 @@ public struct InternetSocket: ~Copyable, Sendable {
                     Glibc.connect(descriptor.rawValue, address, length)
                 }
             }
-        } catch  where error.code == EINPROGRESS {}
+        } catch let error where error.code == EINPROGRESS {}
     }
 
     /// The next connection; nil when none waits.
@@ -69,7 +69,7 @@ public struct InternetSocket: ~Copyable, Sendable {
                     owning: try check("accept4") {
                         linux_accept4(descriptor.rawValue, flags)
                     }))
-        } catch  where error.code == EAGAIN {
+        } catch let error where error.code == EAGAIN {
             return nil
         }
     }

@@ -108,7 +108,7 @@ private func orNothing<Answer>(
 ) throws(SystemError) -> Answer {
     do throws(SystemError) {
         return try body()
-    } catch  where error.code == EAGAIN {
+    } catch let error where error.code == EAGAIN {
         return nothing
     }
 }

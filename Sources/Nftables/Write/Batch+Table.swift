@@ -28,10 +28,14 @@ extension Batch {
         }
     }
 
-    /// The constant part of the table: sets, chains and rules.
-    mutating func addProgram() {
+    /// The sets of the table, empty.
+    mutating func addSets() {
         for (index, set) in Program.sets.enumerated() { add(set, id: UInt32(index + 1)) }
-        for chain in Program.chains { add(chain) }
+    }
+
+    /// The chains of the table with their rules; base chains get the policy.
+    mutating func addChains(policy: Expression.Verdict) {
+        for chain in Program.chains { add(chain, policy: policy) }
         for chain in Program.chains {
             for rule in chain.rules { add(rule, to: chain.name) }
         }
@@ -71,7 +75,22 @@ extension Batch {
         }
     }
 
-    private mutating func add(_ definition: Program.Chain) {
+    /// Sets the policy of the base chains.
+    mutating func setPolicies(_ policy: Expression.Verdict) {
+        for definition in Program.chains where definition.hook != nil {
+            let chain = nftnl_chain_alloc()
+            defer { nftnl_chain_free(chain) }
+            nftnl_chain_set_str(chain, UInt16(NFTNL_CHAIN_TABLE.rawValue), Program.tableName)
+            nftnl_chain_set_str(chain, UInt16(NFTNL_CHAIN_NAME.rawValue), definition.name)
+            nftnl_chain_set_u32(
+                chain, UInt16(NFTNL_CHAIN_POLICY.rawValue), UInt32(bitPattern: policy.code))
+            add(NFT_MSG_NEWCHAIN, flags: 0, about: "policy of chain \(definition.name)") {
+                nftnl_chain_nlmsg_build_payload($0, chain)
+            }
+        }
+    }
+
+    private mutating func add(_ definition: Program.Chain, policy: Expression.Verdict) {
         let chain = nftnl_chain_alloc()
         defer { nftnl_chain_free(chain) }
         nftnl_chain_set_str(chain, UInt16(NFTNL_CHAIN_TABLE.rawValue), Program.tableName)
@@ -82,7 +101,7 @@ extension Batch {
             nftnl_chain_set_s32(chain, UInt16(NFTNL_CHAIN_PRIO.rawValue), 0)
             nftnl_chain_set_u32(
                 chain, UInt16(NFTNL_CHAIN_POLICY.rawValue),
-                UInt32(bitPattern: Expression.Verdict.drop.code))
+                UInt32(bitPattern: policy.code))
         }
         add(
             NFT_MSG_NEWCHAIN, flags: NLM_F_CREATE | NLM_F_EXCL, about: "chain \(definition.name)"

@@ -83,7 +83,11 @@ extension DocumentReader {
             node, of: "types", example: "types: [echo-request]",
             ifEmpty: "list a type, or delete 'types' for every one")
         let messages = (items ?? []).compactMap { message($0, number) }
-        return Set(messages).sorted { $0.range.lowerBound < $1.range.lowerBound }
+        // Types with and without a code start alike, and rule ids depend on the order.
+        return Set(messages).sorted {
+            ($0.range.lowerBound, $0.range.upperBound)
+                < ($1.range.lowerBound, $1.range.upperBound)
+        }
     }
 
     private mutating func message(_ node: SourceNode, _ number: IPProtocol) -> ICMPMessage? {

@@ -1,0 +1,108 @@
+import NetTypes
+import Reports
+import Testing
+
+extension Timing {
+    /// A rule's end is the end of its connections, and of no others.
+    @Suite struct RevocationTests {
+        @Test(arguments: AddressFamily.allCases)
+        func `a transfer ends with its rule`(_ family: AddressFamily) async throws {
+            try await Rig.with { rig in
+                try rig.writeTenants()
+                try rig.write(PolicyText.policy(PolicyText.tcp("5000")), to: "a.yaml")
+                try await rig.withAgent { agent in
+                    try await Transfer.with(family, port: 5000, in: rig) { transfer in
+                        let change = try await agent.change {
+                            try rig.write(PolicyText.policy(PolicyText.tcp("5001")), to: "a.yaml")
+                        }
+                        try await letTrafficFlow(.milliseconds(300))
+                        let last = transfer.progress.lastReceived
+                        let time = last > change.begun ? last - change.begun : 0
+                        print("revocation: \(family.rawValue): \(time / 1000) us after the save")
+                        #expect(time <= 50_000_000)
+                        try await expectViolation(agent, family, rig)
+                    }
+                }
+            }
+        }
+
+        private func expectViolation(
+            _ agent: RunningAgent, _ family: AddressFamily, _ rig: Rig
+        ) async throws {
+            let source = try rig.address("a1", family)
+            var found: Violation?
+            try await wait(for: "the violation") {
+                found = await agent.agent.violations(since: nil).violations.first {
+                    $0.reason == .revoked && $0.source.address == source
+                }
+                return found != nil
+            }
+            let violation = try #require(found)
+            #expect(violation.source.tenant == "a" && violation.destination.tenant == "b")
+            #expect(violation.ports?.destination == 5000)
+            #expect(violation.closest?.rule?.policy == "a-to-b")
+            #expect(violation.closest?.lack.isEmpty == false)
+        }
+
+        enum Mild: CaseIterable {
+            case renamed
+            case moved
+            case narrowed
+            case unrelated
+        }
+
+        @Test(arguments: Mild.allCases)
+        func `a transfer that stays admitted goes on`(_ mild: Mild) async throws {
+            try await Rig.with { rig in
+                try rig.writeTenants()
+                try rig.write(PolicyText.policy(PolicyText.tcp("5000-5010")), to: "a.yaml")
+                try await rig.withAgent { agent in
+                    try await Transfer.with(.v4, port: 5000, in: rig) { transfer in
+                        let before = try #require(await agent.agent.counters().rules.first)
+                        try await make(mild, agent, rig)
+                        try await transfer.goOn()
+                        #expect(transfer.progress.isIntact)
+                        let report = await agent.agent.counters()
+                        let counts = report.rules.reduce(Tally()) { $0 + $1.counts }
+                        if mild == .moved || mild == .unrelated {
+                            #expect(counts.packets > before.counts.packets && counts.flows == 1)
+                            #expect(report.rules.first?.rule == before.rule)
+                        } else {
+                            // Another rule has taken the flow over; it admitted none itself.
+                            #expect(counts.packets > 0 && counts.flows == 0)
+                        }
+                        let refused = report.refused.filter { $0.reason == .revoked }
+                        #expect(refused.isEmpty)
+                    }
+                }
+            }
+        }
+
+        private func make(_ mild: Mild, _ agent: RunningAgent, _ rig: Rig) async throws {
+            let text = PolicyText.policy(PolicyText.tcp("5000-5010"))
+            switch mild {
+            case .renamed:
+                try await agent.change {
+                    try rig.write(
+                        PolicyText.policy(PolicyText.tcp("5000-5010"), name: "other"), to: "a.yaml")
+                }
+            case .moved:
+                try rig.write(text, to: "b.yaml")
+                try rig.remove("a.yaml")
+                try await wait(for: "the file to be forgotten") {
+                    let status = await agent.agent.status().policies
+                    return status.files == 2 && status.errors.isEmpty
+                }
+            case .narrowed:
+                try await agent.change {
+                    try rig.write(PolicyText.policy(PolicyText.tcp("5000")), to: "a.yaml")
+                }
+            case .unrelated:
+                try await agent.change {
+                    try rig.write(
+                        PolicyText.policy(PolicyText.udp("1"), name: "other"), to: "b.yaml")
+                }
+            }
+        }
+    }
+}

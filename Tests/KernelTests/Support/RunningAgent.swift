@@ -1,0 +1,87 @@
+import Agent
+import Foundation
+import Glibc
+import Lab
+import Logging
+import Reports
+import Testing
+
+/// An agent that runs in this process.
+final class RunningAgent: Sendable {
+    let agent: Agent
+    private let task: Task<Void, any Error>
+
+    init(_ rig: Rig, _ change: (inout AgentConfiguration) -> Void = { _ in }) throws {
+        var configuration = AgentConfiguration(
+            policies: rig.policies, namespaceFolders: [rig.lab.namespaceFolder],
+            hostNamespace: rig.lab.fabricPath, stateDirectory: rig.state)
+        change(&configuration)
+        let agent = try Agent(configuration, logger: Self.logger, clock: Self.now)
+        self.agent = agent
+        task = Task { try await agent.run() }
+    }
+
+    /// Says what it does when the environment asks for it.
+    private static var logger: Logger {
+        let isWanted = ProcessInfo.processInfo.environment["RINGFENCE_TEST_LOG"] != nil
+        var logger = Logger(label: "agent") { name -> any LogHandler in
+            isWanted ? StreamLogHandler.standardError(label: name) : SwiftLogNoOpLogHandler()
+        }
+        logger.logLevel = .debug
+        return logger
+    }
+
+    @Sendable private static func now() -> Timestamp {
+        Timestamp(secondsSince1970: Date().timeIntervalSince1970)
+    }
+
+    /// Ends the agent as SIGTERM does; enforcement stays.
+    func stop() async throws {
+        task.cancel()
+        try await task.value
+    }
+
+    func generation() async -> UInt64 { await agent.status().agent.generation }
+
+    /// When a change was begun and when it was in force.
+    struct Change {
+        let begun: UInt64
+        let inForce: UInt64
+    }
+
+    /// Makes a change and waits until the next generation is in force.
+    @discardableResult
+    func change(_ work: () async throws -> Void) async throws -> Change {
+        let before = await generation()
+        let begun = monotonicTime()
+        try await work()
+        try await wait(for: "generation \(before + 1)") { await generation() > before }
+        return Change(begun: begun, inForce: monotonicTime())
+    }
+
+    /// Waits until every namespace of a tenant is as the policies want it.
+    func settle() async throws {
+        try await wait(for: "all endpoints enforced") {
+            let endpoints = await agent.status().endpoints
+            return !endpoints.isEmpty && endpoints.allSatisfy { $0.state == .enforced }
+        }
+    }
+}
+
+extension Rig {
+    /// Starts an agent and waits for it, does the work, and stops it whatever happens.
+    func withAgent(
+        _ change: (inout AgentConfiguration) -> Void = { _ in },
+        _ work: (RunningAgent) async throws -> Void
+    ) async throws {
+        let agent = try RunningAgent(self, change)
+        do {
+            try await agent.settle()
+            try await work(agent)
+        } catch {
+            try await agent.stop()
+            throw error
+        }
+        try await agent.stop()
+    }
+}
