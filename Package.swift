@@ -116,6 +116,9 @@ let package = Package(
             name: "LinuxTests", dependencies: ["CLinux", "Linux", "NetTypes"],
             swiftSettings: shell),
         .testTarget(
+            name: "LabTests", dependencies: ["Lab", "Linux", "NetTypes", "Policy"],
+            swiftSettings: shell),
+        .testTarget(
             name: "CompilerTests", dependencies: ["Compiler", "Policy", "Rules", "TestSupport"],
             exclude: ["Golden"], swiftSettings: shell),
         .testTarget(

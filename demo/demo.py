@@ -82,6 +82,7 @@ class Demo:
             [self.ringfence, *arguments], capture_output=True, text=True, cwd=ROOT, check=False)
         if done.returncode != status:
             self.show(done.stdout + done.stderr)
+            self.still_there()
             raise Wrong(f"ringfence {arguments[0]} exited with {done.returncode}, not {status}")
         return done.stdout
 
@@ -139,10 +140,7 @@ class Demo:
         self.until("the agent answers", self.answers)
 
     def answers(self):
-        if self.agent.poll() is not None:
-            with open(self.log.name, encoding="utf-8") as log:
-                self.show(log.read())
-            raise Wrong(f"the agent ended with {self.agent.returncode}")
+        self.still_there()
         done = subprocess.run(
             [self.ringfence, "status", "--socket", self.socket, "--output", "json"],
             capture_output=True, text=True, check=False)
@@ -150,6 +148,14 @@ class Demo:
             return False
         endpoints = json.loads(done.stdout)["endpoints"]
         return bool(endpoints) and all(one["state"] == "enforced" for one in endpoints)
+
+    def still_there(self):
+        """The agent ends when it is told to, and at no other time."""
+        if self.agent is None or self.agent.poll() is None:
+            return
+        with open(self.log.name, encoding="utf-8", errors="replace") as log:
+            self.show("".join(log.readlines()[-40:]))
+        raise Wrong(f"the agent ended with {self.agent.returncode}")
 
     def stop_agent(self, how):
         if self.agent is None:

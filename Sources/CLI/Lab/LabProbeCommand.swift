@@ -1,6 +1,7 @@
 internal import ArgumentParser
 internal import Policy
 internal import Lab
+internal import Policy
 internal import Reports
 
 struct LabProbeCommand: ParsableCommand {
