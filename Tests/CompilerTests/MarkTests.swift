@@ -89,7 +89,8 @@ import Testing
 
     @Test func `changes when a label takes an endpoint away`() throws {
         let narrower = Self.rule.replacing(
-            "{tenant: db}", with: "{tenant: db, endpoints: {matchExpressions: "
+            "{tenant: db}",
+            with: "{tenant: db, endpoints: {matchExpressions: "
                 + "[{key: role, operator: DoesNotExist}]}}")
         #expect(try mark() != mark(files: ["rules.yaml": narrower]))
         #expect(try mark(at: "db-2", files: ["rules.yaml": narrower]) == nil)
