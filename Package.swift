@@ -107,7 +107,9 @@ let package = Package(
             name: "TestSupport",
             dependencies: ["Compiler", "Linux", "NetTypes", "Policy", "Rules"],
             path: "Tests/TestSupport", swiftSettings: shell),
-        .testTarget(name: "NetTypesTests", dependencies: ["NetTypes"], swiftSettings: shell),
+        .testTarget(
+            name: "NetTypesTests", dependencies: ["NetTypes", "TestSupport"],
+            swiftSettings: shell),
         .testTarget(
             name: "PolicyTests", dependencies: ["NetTypes", "Policy"],
             exclude: ["BadPolicies", "GoodPolicies", "validate_schema.py"],
@@ -119,7 +121,8 @@ let package = Package(
             name: "LabTests", dependencies: ["Lab", "Linux", "NetTypes", "Policy"],
             swiftSettings: shell),
         .testTarget(
-            name: "CompilerTests", dependencies: ["Compiler", "Policy", "Rules", "TestSupport"],
+            name: "CompilerTests",
+            dependencies: ["Compiler", "NetTypes", "Policy", "Rules", "TestSupport"],
             exclude: ["Golden"], swiftSettings: shell),
         .testTarget(
             name: "ReportsTests", dependencies: ["NetTypes", "Policy", "Reports"],
@@ -141,8 +144,8 @@ let package = Package(
         .testTarget(
             name: "DifferentialTests",
             dependencies: [
-                "Compiler", "Linux", "Nftables", "Policy", "Rules", "TestSupport",
+                "Compiler", "Linux", "NetTypes", "Nftables", "Policy", "Rules", "TestSupport",
             ],
-            swiftSettings: shell),
+            exclude: ["Golden"], swiftSettings: shell),
     ]
 )

@@ -53,11 +53,11 @@ extension EndpointState {
         return own == Set(own).sorted() && isDisjoint(peers4) && isDisjoint(peers6)
             && isDisjoint(ingress) && isDisjoint(egress)
             && classes.allSatisfy { !$0.isRule && $0.rawValue != 0 }
-            && rules.keys.allSatisfy(\.isRule)
+            && rules.marks.allSatisfy(\.isRule)
             && admissions.allSatisfy { classes.contains($0.peerClass) }
             && ingress.allSatisfy { rules[$0.rule]?.direction == .ingress }
             && egress.allSatisfy { rules[$0.rule]?.direction == .egress }
-            && Set(rules.values.map { "\($0.id) \($0.direction)" }).count == rules.count
+            && Set(rules.entries.map { "\($0.rule.id) \($0.rule.direction)" }).count == rules.count
     }
 
     /// Ascending, and no two ranges share an address.

@@ -24,7 +24,7 @@ extension KernelTests {
         /// The policies whose rules the kernel holds at `b1`.
         private func names(_ rig: Rig) throws -> Set<String> {
             let state = try #require(try rig.reading(of: "b1")).state
-            return Set(state.rules.values.map(\.policy).filter { !$0.hasPrefix("tenant/") })
+            return Set(state.rules.entries.map(\.rule.policy).filter { !$0.hasPrefix("tenant/") })
         }
 
         @Test(arguments: Style.allCases)

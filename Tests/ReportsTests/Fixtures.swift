@@ -32,9 +32,13 @@ enum Fixture {
             PolicyDocument.policy(header, rules: rules, place: place(3))
         }
         let file = PolicyFile(path: "policies/test.yaml", documents: documents, references: [])
-        return PolicySet(
-            files: [file.path: file],
-            tenants: Dictionary(tenants.map { ($0.name, $0) }) { first, _ in first })
+        let owners = tenants.map { PolicyDocument.tenant($0, rules: []) }
+        let tenantFile = PolicyFile(path: "policies/tenants.yaml", documents: owners, references: [])
+        do {
+            return try PolicySet(checking: [file, tenantFile])
+        } catch {
+            preconditionFailure("the fixture's policies are right: \(error)")
+        }
     }
 
     static func endpoint(
