@@ -137,7 +137,7 @@ let package = Package(
         .testTarget(
             name: "KernelTests",
             dependencies: [
-                "Agent", "CLI", "Lab", "Linux", "NetTypes", "Nftables", "Policy", "Reports",
+                "Agent", "Lab", "Linux", "NetTypes", "Nftables", "Policy", "Reports",
                 "Rules", .product(name: "Logging", package: "swift-log"),
             ],
             swiftSettings: shell),

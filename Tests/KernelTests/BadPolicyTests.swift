@@ -20,7 +20,7 @@ extension KernelTests {
                     let before = try await kernel(rig)
                     for name in names {
                         try await expectRefused(name, agent, rig)
-                        #expect(try await kernel(rig).generations == before.generations, "\(name)")
+                        #expect(try generations(rig) == before.generations, "\(name)")
                         try rig.remove(name)
                         try await wait(for: "\(name) to be forgotten") {
                             await agent.status().policies.errors.isEmpty
@@ -68,12 +68,18 @@ extension KernelTests {
             #expect(await agent.status().policies.errors.isEmpty)
         }
 
-        private func kernel(_ rig: Rig) async throws -> (rulesets: [String], generations: [UInt32])
-        {
-            let names = ["a1", "b1"]
+        private static let endpoints = ["a1", "b1"]
+
+        private func kernel(
+            _ rig: Rig
+        ) async throws -> (rulesets: [String], generations: [UInt32]) {
             var rulesets: [String] = []
-            for name in names { rulesets.append(try await rig.ruleset(of: name)) }
-            return (rulesets, try names.map { try rig.rulesGeneration(of: $0) })
+            for name in Self.endpoints { rulesets.append(try await rig.ruleset(of: name)) }
+            return (rulesets, try generations(rig))
+        }
+
+        private func generations(_ rig: Rig) throws -> [UInt32] {
+            try Self.endpoints.map { try rig.rulesGeneration(of: $0) }
         }
     }
 }

@@ -15,6 +15,8 @@ extension KernelTests {
                         change.isSilent
                         ? try await unseen(change, rig)
                         : try await agent.change { try change.make(rig) }
+                    // However much is being refused meanwhile.
+                    #expect(times.inForce - times.begun < 1_000_000_000)
                     try await letTrafficFlow()
                     try await traffic.judge(
                         change.name, before: change.before, after: change.after, times)
@@ -30,6 +32,28 @@ extension KernelTests {
             try change.make(rig)
             try await letTrafficFlow()
             return .init(begun: begun, inForce: monotonicTime())
+        }
+
+        @Test(arguments: ["a1", "b1"])
+        func `when an endpoint gets another address and loses it`(_ name: String) async throws {
+            try await Rig.with { rig in
+                try rig.writeTenants()
+                try rig.write(PolicyText.policy(PolicyText.udp("7000, 7001")), to: "a.yaml")
+                try await rig.withAgent { agent in
+                    let traffic = try Traffic(in: rig)
+                    try await letTrafficFlow()
+                    let routes = try rig.routes(of: name)
+                    let begun = monotonicTime()
+                    for family in AddressFamily.allCases {
+                        try await agent.change { try routes.add(Rig.address(200, family), 32) }
+                        try await agent.change { try routes.remove(Rig.address(200, family), 32) }
+                    }
+                    try await letTrafficFlow()
+                    try await traffic.judge(
+                        "address of \(name)", before: [7000], after: [7000],
+                        .init(begun: begun, inForce: monotonicTime()))
+                }
+            }
         }
 
         @Test func `when an agent starts on a host without rules`() async throws {
