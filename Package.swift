@@ -116,6 +116,9 @@ let package = Package(
             name: "LinuxTests", dependencies: ["CLinux", "Linux", "NetTypes"],
             swiftSettings: shell),
         .testTarget(
+            name: "LabTests", dependencies: ["Lab", "Linux", "NetTypes", "Policy"],
+            swiftSettings: shell),
+        .testTarget(
             name: "CompilerTests", dependencies: ["Compiler", "Policy", "Rules", "TestSupport"],
             exclude: ["Golden"], swiftSettings: shell),
         .testTarget(
@@ -131,8 +134,8 @@ let package = Package(
         .testTarget(
             name: "KernelTests",
             dependencies: [
-                "Agent", "API", "Compiler", "Lab", "Linux", "Nftables", "Policy", "Reports",
-                "Rules", "TestSupport",
+                "Agent", "CLI", "Lab", "Linux", "NetTypes", "Nftables", "Policy", "Reports",
+                "Rules", .product(name: "Logging", package: "swift-log"),
             ],
             swiftSettings: shell),
         .testTarget(

@@ -77,11 +77,11 @@ extension Agent {
     @discardableResult
     func takeRefusals(_ counts: TableCounts, of id: NamespaceID) -> Bool {
         let before = ledger.book.packets
-        // Asked now: while the book takes a reading, nobody else may look into it.
-        let hasRoom = ledger.book.totals.count < 4096
+        // The book can't be looked into while it takes the reading.
+        let isFull = ledger.book.totals.count >= 4096
         let new = ledger.book.take(
             counts.refused, of: id, at: clock(), generation: ledger.generation
-        ) { attribution(of: $0, at: id, namingAddresses: hasRoom) }
+        ) { attribution(of: $0, at: id, isBookFull: isFull) }
         guard ledger.book.packets != before else { return false }
         saveSoon()
         guard !streams.isEmpty else { return true }
@@ -95,14 +95,14 @@ extension Agent {
 
     /// Who stands at the ends of a refused flow.
     private func attribution(
-        of flow: RefusedFlow, at id: NamespaceID, namingAddresses: Bool
+        of flow: RefusedFlow, at id: NamespaceID, isBookFull: Bool
     ) -> RefusalBook.Attribution {
         let own = endpoint(id)?.addresses ?? observed[id]?.addresses ?? []
         let isIngress = own.contains(flow.destination)
         let (source, sourceParty) = end(
-            flow.source, isHere: !isIngress ? id : nil, namingAddresses: namingAddresses)
+            flow.source, isHere: !isIngress ? id : nil, isBookFull: isBookFull)
         let (destination, destinationParty) = end(
-            flow.destination, isHere: isIngress ? id : nil, namingAddresses: namingAddresses)
+            flow.destination, isHere: isIngress ? id : nil, isBookFull: isBookFull)
         return RefusalBook.Attribution(
             source: source, destination: destination, sourceParty: sourceParty,
             destinationParty: destinationParty, direction: isIngress ? .ingress : .egress,
@@ -129,7 +129,7 @@ extension Agent {
     }
 
     private func end(
-        _ address: IPAddress, isHere id: NamespaceID?, namingAddresses: Bool
+        _ address: IPAddress, isHere id: NamespaceID?, isBookFull: Bool
     ) -> (ViolationEnd, PartyName) {
         if let owner = id.flatMap(endpoint) ?? compilation.topology.endpoint(with: address) {
             return (
@@ -140,7 +140,7 @@ extension Agent {
         let end = ViolationEnd(address: address)
         if compilation.topology.host.contains(address) { return (end, .host) }
         if compilation.topology.isWorld(address) { return (end, .world) }
-        return (end, namingAddresses ? .address(address) : .others)
+        return (end, isBookFull ? .others : .address(address))
     }
 
     func endpoint(_ id: NamespaceID) -> Endpoint? { compilation.endpoint(id) }

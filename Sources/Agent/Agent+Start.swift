@@ -11,6 +11,7 @@ extension Agent {
         try enterHost()
         rescanPolicies()
         refreshNamespaces()
+        let inherited = Array(holdings.keys)
         isReady = true
         if snapshot.problems[watcher.directory.path] != nil
             || inputs.accepted.files.isEmpty && !inputs.errors.isEmpty
@@ -23,7 +24,7 @@ extension Agent {
         watch(watcher.descriptor, .policies)
         watch(source.folders.namesDescriptor, .names)
         watch(source.folders.mountsDescriptor, .mounts, for: .priority)
-        for id in holdings.keys { watchedRefusals[id] = .now }
+        for id in inherited { watchedRefusals[id] = .now }
         // What was needed to read and compile everything at once goes back to the system.
         Memory.trim()
     }

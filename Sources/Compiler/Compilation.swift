@@ -15,7 +15,7 @@ public struct Compilation: Sendable {
 
     private let resolver: Resolver
     private let indexOfEndpoint: [NamespaceID: Int]
-    private var grantsOfFile: [String: [Int: [Grant]]] = [:]
+    private var openingsOfFile: [String: [Int: [Opening]]] = [:]
     private var filesOfEndpoint: [Set<String>]
 
     /// Calls a body for every index below a count, perhaps on several processors at once.
@@ -30,7 +30,7 @@ public struct Compilation: Sendable {
         filesOfEndpoint = Array(repeating: [], count: topology.endpoints.count)
         indexOfEndpoint = Dictionary(
             uniqueKeysWithValues: zip(topology.endpoints.map(\.id), topology.endpoints.indices))
-        for (path, file) in policies.files { place(resolver.grants(of: file), of: path) }
+        for (path, file) in policies.files { place(resolver.openings(of: file), of: path) }
         let input = self
         let compiled = loop(topology.endpoints.count) { input.compiled($0) }
         for (endpoint, result) in zip(topology.endpoints, compiled) { keep(result, of: endpoint) }
@@ -67,29 +67,29 @@ public struct Compilation: Sendable {
     private mutating func replace(_ paths: Set<String>) -> Set<Int> {
         var touched: Set<Int> = []
         for path in paths {
-            for index in (grantsOfFile[path] ?? [:]).keys {
+            for index in (openingsOfFile[path] ?? [:]).keys {
                 filesOfEndpoint[index].remove(path)
                 touched.insert(index)
             }
-            grantsOfFile[path] = nil
+            openingsOfFile[path] = nil
             guard let file = policies.files[path] else { continue }
-            let grants = resolver.grants(of: file)
-            touched.formUnion(grants.keys)
-            place(grants, of: path)
+            let openings = resolver.openings(of: file)
+            touched.formUnion(openings.keys)
+            place(openings, of: path)
         }
         return touched
     }
 
-    private mutating func place(_ grants: [Int: [Grant]], of path: String) {
-        for index in grants.keys { filesOfEndpoint[index].insert(path) }
-        grantsOfFile[path] = grants
+    private mutating func place(_ openings: [Int: [Opening]], of path: String) {
+        for index in openings.keys { filesOfEndpoint[index].insert(path) }
+        openingsOfFile[path] = openings
     }
 
     private func compiled(_ index: Int) -> CompiledEndpoint {
         let endpoint = topology.endpoints[index]
-        let grants = filesOfEndpoint[index].flatMap { grantsOfFile[$0]?[index] ?? [] }
+        let openings = filesOfEndpoint[index].flatMap { openingsOfFile[$0]?[index] ?? [] }
         return Result { () throws(CompileError) in
-            try EndpointCompiler(endpoint, grants: grants).state()
+            try EndpointCompiler(endpoint, grants: openings.flatMap(\.grants)).state()
         }
     }
 

@@ -37,17 +37,15 @@ struct EndpointCompiler {
         var state = EndpointState(own: endpoint.addresses)
         state.peers4 = Classes.segments(of: groups.map(\.addresses.v4)).map { classes.range($0) }
         state.peers6 = Classes.segments(of: groups.map(\.addresses.v6)).map { classes.range($0) }
+        var (ingress, egress): ([Admission], [Admission]) = ([], [])
         for (members, peerClass) in classes.numbers {
             let granted = members.flatMap { grantsOfGroup[$0] }.sorted()
-            state.ingress += admissions(granted, .ingress, peerClass)
-            state.egress += admissions(granted, .egress, peerClass)
+            ingress += admissions(granted, .ingress, peerClass)
+            egress += admissions(granted, .egress, peerClass)
         }
-        state.ingress.sort()
-        state.egress.sort()
-        for (index, grant) in grants.enumerated() {
-            state.rules[marks[index]] = LiveRule(
-                id: grant.rule.id, direction: grant.direction, policy: grant.rule.policy.name)
-        }
+        state.ingress = ingress.sorted()
+        state.egress = egress.sorted()
+        state.rules = RuleTable(zip(marks, grants).map { (mark: $0, rule: $1.live) })
         try CompileError.check(state, of: endpoint)
         return state
     }
@@ -98,5 +96,10 @@ struct RuleDirection: Hashable {
 }
 
 extension Grant {
+    /// The rule as the kernel's listing names it.
+    var live: LiveRule {
+        LiveRule(policy: rule.policy.name, id: rule.id, direction: direction)
+    }
+
     var key: RuleDirection { RuleDirection(id: rule.id, direction: direction) }
 }

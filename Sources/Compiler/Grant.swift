@@ -26,6 +26,32 @@ final class PeerAddresses: Sendable {
     }
 }
 
+/// What the rules of a policy open at every endpoint of one of its ends: shared by them all, so
+/// that a rule costs the same for one endpoint as for a thousand.
+final class Opening: Sendable {
+    let direction: Direction
+    let peers: PeerAddresses
+    let rules: [Rule]
+    /// What port names mean for these peers.
+    let names: [NamedPort]
+
+    init(_ direction: Direction, peers: PeerAddresses, rules: [Rule], names: [NamedPort] = []) {
+        self.direction = direction
+        self.peers = peers
+        self.rules = rules
+        self.names = names
+    }
+
+    /// A grant for each rule that opens anything.
+    var grants: [Grant] {
+        rules.compactMap { rule in
+            let service = ResolvedService(rule.service, names: names)
+            if service.boxes.isEmpty { return nil }
+            return Grant(rule: rule, direction: direction, peers: peers, service: service)
+        }
+    }
+}
+
 /// What a rule opens at one endpoint in one direction, for peers whose ports resolve alike.
 struct Grant {
     let rule: Rule

@@ -16,16 +16,18 @@ struct Resolver {
         world = Self.world(of: topology)
     }
 
-    /// The grants of a file's rules, by the index of the endpoint that they open.
-    func grants(of file: PolicyFile) -> [Int: [Grant]] {
-        var result: [Int: [Grant]] = [:]
-        var sides: (from: [Peer], to: [Peer], ends: Ends)?
-        for rule in file.rules {
-            if sides?.from != rule.from || sides?.to != rule.to {
-                sides = (rule.from, rule.to, ends(of: rule))
-            }
-            guard let ends = sides?.ends else { continue }
-            open(rule, ends, into: &result)
+    /// What a file's rules open, by the index of the endpoint that they open.
+    func openings(of file: PolicyFile) -> [Int: [Opening]] {
+        var result: [Int: [Opening]] = [:]
+        var rules = file.rules[...]
+        while let first = rules.first {
+            let alike = rules.prefix { $0.from == first.from && $0.to == first.to }
+            let ends = ends(of: first)
+            let plain = alike.filter { !$0.service.hasNames }
+            if !plain.isEmpty { open(plain, ends, into: &result) }
+            let named = alike.filter(\.service.hasNames)
+            if !named.isEmpty { openByName(named, ends, into: &result) }
+            rules = rules.dropFirst(alike.count)
         }
         return result
     }
@@ -46,40 +48,23 @@ struct Resolver {
             destinations: addresses(rule.to, endpoints: to))
     }
 
-    private func open(
-        _ rule: Rule, _ ends: Ends, into result: inout [Int: [Grant]]
-    ) {
-        guard rule.service.hasNames else {
-            let service = ResolvedService(rule.service, names: [])
-            let egress = Grant(
-                rule: rule, direction: .egress, peers: ends.destinations,
-                service: service)
-            let ingress = Grant(
-                rule: rule, direction: .ingress, peers: ends.sources,
-                service: service)
-            for endpoint in ends.from { result[endpoint, default: []].append(egress) }
-            for endpoint in ends.to { result[endpoint, default: []].append(ingress) }
-            return
-        }
-        openByName(rule, ends, into: &result)
+    private func open(_ rules: [Rule], _ ends: Ends, into result: inout [Int: [Opening]]) {
+        let egress = Opening(.egress, peers: ends.destinations, rules: rules)
+        let ingress = Opening(.ingress, peers: ends.sources, rules: rules)
+        for endpoint in ends.from { result[endpoint, default: []].append(egress) }
+        for endpoint in ends.to { result[endpoint, default: []].append(ingress) }
     }
 
-    /// Names mean what each called tenant declares, so each of them gets grants of its own.
-    private func openByName(
-        _ rule: Rule, _ ends: Ends, into result: inout [Int: [Grant]]
-    ) {
+    /// Names mean what each called tenant declares, so each of them gets openings of its own.
+    private func openByName(_ rules: [Rule], _ ends: Ends, into result: inout [Int: [Opening]]) {
         let called = Dictionary(grouping: ends.to, by: { topology.endpoints[$0].tenant })
         for (name, endpoints) in called.sorted(by: { $0.key < $1.key }) {
-            let service = ResolvedService(rule.service, names: tenants[name]?.ports ?? [])
-            guard !service.boxes.isEmpty else { continue }
+            let names = tenants[name]?.ports ?? []
             let destinations = PeerAddresses(
                 AddressSet(endpoints.flatMap { topology.endpoints[$0].addresses }),
                 description: name)
-            let egress = Grant(
-                rule: rule, direction: .egress, peers: destinations, service: service)
-            let ingress = Grant(
-                rule: rule, direction: .ingress, peers: ends.sources,
-                service: service)
+            let egress = Opening(.egress, peers: destinations, rules: rules, names: names)
+            let ingress = Opening(.ingress, peers: ends.sources, rules: rules, names: names)
             for endpoint in ends.from { result[endpoint, default: []].append(egress) }
             for endpoint in endpoints { result[endpoint, default: []].append(ingress) }
         }

@@ -55,7 +55,6 @@ public struct RefusalLog: ~Copyable, Sendable {
         }
         return news
     }
-
 }
 
 extension NetfilterSocket {

@@ -10,7 +10,8 @@ import Testing
     private static let folder = URL(filePath: #filePath).deletingLastPathComponent()
         .appending(path: "Golden")
 
-    static let features = ((try? FileManager.default.contentsOfDirectory(atPath: folder.path())) ?? [])
+    static let features =
+        ((try? FileManager.default.contentsOfDirectory(atPath: folder.path())) ?? [])
         .filter { !$0.hasPrefix(".") }.sorted()
 
     @Test(arguments: features) func `compiles to what is kept`(_ feature: String) throws {

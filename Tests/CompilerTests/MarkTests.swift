@@ -55,7 +55,7 @@ import Testing
         let topology = PlainWorld(parsing: text).topology(of: set)
         let endpoint = try #require(topology.endpoints.first { $0.name == name })
         let state = Compilation(of: set, for: topology).states[endpoint.id]
-        return state?.rules.first { $0.value.policy == "shop-to-db" }?.key
+        return state?.rules.entries.first { $0.rule.policy == "shop-to-db" }?.mark
     }
 
     @Test func `stays when the file is moved`() throws {
@@ -89,7 +89,8 @@ import Testing
 
     @Test func `changes when a label takes an endpoint away`() throws {
         let narrower = Self.rule.replacing(
-            "{tenant: db}", with: "{tenant: db, endpoints: {matchExpressions: "
+            "{tenant: db}",
+            with: "{tenant: db, endpoints: {matchExpressions: "
                 + "[{key: role, operator: DoesNotExist}]}}")
         #expect(try mark() != mark(files: ["rules.yaml": narrower]))
         #expect(try mark(at: "db-2", files: ["rules.yaml": narrower]) == nil)

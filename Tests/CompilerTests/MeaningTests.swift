@@ -21,7 +21,9 @@ import Testing
                 var probes = RandomProbes(
                     seed: random.next(), at: endpoint, in: world, policies: set)
                 for index in 0..<100 {
-                    guard let probe = probes.probe(index % 2 == 0 ? .ingress : .egress) else { break }
+                    guard let probe = probes.probe(index % 2 == 0 ? .ingress : .egress) else {
+                        break
+                    }
                     let verdict = set.verdict(
                         for: probe.flow, at: endpoint, direction: probe.direction, in: topology)
                     if verdict == .loopback { continue }

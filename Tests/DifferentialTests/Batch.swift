@@ -10,7 +10,9 @@ struct Batch {
     private let after: TableCounts
     private let passed: Passed
     private let forgotten: [RefusedFlow: Count]
-    private let rules: [Mark: LiveRule]
+    private let rules: RuleTable
+    /// How often the sets had to be read again.
+    let rereads: Int
 
     /// Sends the packets, each one the first of its flow.
     init(_ cases: [Case], to station: Station) throws {
@@ -18,9 +20,24 @@ struct Batch {
         rules = station.state?.rules ?? [:]
         before = try station.table.counts()
         for item in cases { try station.send(item.packet, item.probe.direction) }
-        after = try station.table.counts()
+        (after, rereads) = try Self.settledCounts(of: station.table, since: before)
         passed = try station.observer.passed()
         forgotten = try station.table.forget(Array(after.refused.keys)).refused
+    }
+
+    /// The counters with every refused flow.
+    ///
+    /// The kernel grows a hash table behind the packets that fill it, and a dump that runs meanwhile
+    /// skips flows or shows them twice, without a word. The counters of the chains tell.
+    private static func settledCounts(
+        of table: borrowing EndpointTable, since before: TableCounts
+    ) throws -> (TableCounts, rereads: Int) {
+        var (counts, rereads) = (try table.counts(), 0)
+        while counts.keptFlows != counts.packets - before.packets, rereads < 100 {
+            counts = try table.counts()
+            rereads += 1
+        }
+        return (counts, rereads)
     }
 
     /// The packets whose fate in the kernel is another one.
@@ -66,9 +83,7 @@ struct Batch {
 
     /// What came in must have gone one way or the other.
     private var sums: [String] {
-        let refused = Refusal.allCases.reduce(UInt64(0)) { sum, reason in
-            sum + (after.totals[reason]?.packets ?? 0) - (before.totals[reason]?.packets ?? 0)
-        }
+        let refused = after.packets - before.packets
         let unkept = Refusal.allCases.reduce(UInt64(0)) { sum, reason in
             sum + (after.unkept[reason]?.packets ?? 0) - (before.unkept[reason]?.packets ?? 0)
         }
@@ -84,4 +99,11 @@ struct Batch {
             "\(what) \($0): expected \(expected[$0] ?? 0), found \(found[$0] ?? 0)"
         }.sorted()
     }
+}
+
+extension TableCounts {
+    /// Packets that all reasons together have refused.
+    fileprivate var packets: UInt64 { totals.values.reduce(0) { $0 + $1.packets } }
+
+    fileprivate var keptFlows: UInt64 { refused.values.reduce(0) { $0 + $1.packets } }
 }

@@ -95,7 +95,8 @@ import Testing
             else { continue }
             switch policies.fate(of: probe, at: endpoint, in: topology) {
             case .admitted: flows.append(EstablishedFlow(probe: probe))
-            case .refused(.refused) where round % 4 == 0: flows.append(EstablishedFlow(probe: probe))
+            case .refused(.refused) where round % 4 == 0:
+                flows.append(EstablishedFlow(probe: probe))
             default: continue
             }
         }

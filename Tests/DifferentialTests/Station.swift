@@ -53,8 +53,10 @@ final class Station {
         let own = addresses.map {
             "ip addr add \($0) dev \(Tunnel.name)" + ($0.contains(":") ? " nodad" : "")
         }
-        let routes = ["ip route add default dev \(Tunnel.name)",
-            "ip -6 route add default dev \(Tunnel.name)"]
+        let routes = [
+            "ip route add default dev \(Tunnel.name)",
+            "ip -6 route add default dev \(Tunnel.name)",
+        ]
         return (settings.map { "sysctl -qw net.\($0)" } + own + links + routes)
             .joined(separator: "\n")
     }

@@ -19,7 +19,7 @@ import Testing
         var random = SeededGenerator(seed: seed)
         var policies = RandomPolicies(seed: random.next())
         var fates: [String: Int] = [:]
-        var judged = 0
+        var (judged, rereads) = (0, 0)
         let start = ContinuousClock.now
         while judged < Self.packetsOfSeed {
             if random.once(in: 4) { policies.replaceTenants() } else { _ = policies.edit() }
@@ -35,6 +35,7 @@ import Testing
                     at: endpoint, in: world, set, topology, seed: random.next())
                 let batch = try Batch(cases, to: station)
                 judged += cases.count
+                rereads += batch.rereads
                 for item in cases { fates[item.fate.kind, default: 0] += 1 }
                 let place = "seed \(seed), \(judged) packets judged, at \(endpoint.name)"
                 if let item = batch.misjudged.first {
@@ -50,6 +51,7 @@ import Testing
         let kinds = fates.sorted { $0.key < $1.key }.map { "\($0.value) \($0.key)" }
         let time = ContinuousClock.now - start
         print("seed \(seed): \(judged) packets in \(time): \(kinds.joined(separator: ", "))")
+        if rereads > 0 { print("seed \(seed): \(rereads) incomplete dumps were read again") }
     }
 
     /// Any state follows any other: mostly as a delta, at times by a new table or after none.

@@ -1,10 +1,7 @@
 import NetTypes
 import Testing
 
-/// What is timed runs one after the other.
-@Suite(.serialized) enum Timing {}
-
-extension Timing {
+extension KernelTests {
     /// Traffic flows across every kind of change; nothing forbidden arrives, nothing allowed is lost.
     @Suite struct LeakTests {
         @Test(arguments: PolicyChange.all)

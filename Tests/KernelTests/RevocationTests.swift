@@ -1,8 +1,9 @@
 import NetTypes
+import Policy
 import Reports
 import Testing
 
-extension Timing {
+extension KernelTests {
     /// A rule's end is the end of its connections, and of no others.
     @Suite struct RevocationTests {
         @Test(arguments: AddressFamily.allCases)
@@ -32,7 +33,7 @@ extension Timing {
             let source = try rig.address("a1", family)
             var found: Violation?
             try await wait(for: "the violation") {
-                found = await agent.agent.violations(since: nil).violations.first {
+                found = await agent.violations().first {
                     $0.reason == .revoked && $0.source.address == source
                 }
                 return found != nil
@@ -58,11 +59,11 @@ extension Timing {
                 try rig.write(PolicyText.policy(PolicyText.tcp("5000-5010")), to: "a.yaml")
                 try await rig.withAgent { agent in
                     try await Transfer.with(.v4, port: 5000, in: rig) { transfer in
-                        let before = try #require(await agent.agent.counters().rules.first)
+                        let before = try #require(await agent.counters().rules.first)
                         try await make(mild, agent, rig)
                         try await transfer.goOn()
                         #expect(transfer.progress.isIntact)
-                        let report = await agent.agent.counters()
+                        let report = await agent.counters()
                         let counts = report.rules.reduce(Tally()) { $0 + $1.counts }
                         if mild == .moved || mild == .unrelated {
                             #expect(counts.packets > before.counts.packets && counts.flows == 1)
@@ -90,7 +91,7 @@ extension Timing {
                 try rig.write(text, to: "b.yaml")
                 try rig.remove("a.yaml")
                 try await wait(for: "the file to be forgotten") {
-                    let status = await agent.agent.status().policies
+                    let status = await agent.status().policies
                     return status.files == 2 && status.errors.isEmpty
                 }
             case .narrowed:

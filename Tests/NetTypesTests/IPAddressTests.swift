@@ -7,7 +7,8 @@ import Testing
     /// Text, and the form of RFC 5952 that it is written back in.
     @Test(
         arguments: [
-            ("0.0.0.0", "0.0.0.0"), ("255.255.255.255", "255.255.255.255"), ("10.1.2.3", "10.1.2.3"),
+            ("0.0.0.0", "0.0.0.0"), ("255.255.255.255", "255.255.255.255"),
+            ("10.1.2.3", "10.1.2.3"),
             ("::", "::"), ("::1", "::1"), ("1::", "1::"), ("0:0:0:0:0:0:0:0", "::"),
             // Section 4.1: no leading zeros.
             ("2001:0db8::0001", "2001:db8::1"),
@@ -23,7 +24,8 @@ import Testing
             ("2001:DB8::ABCD", "2001:db8::abcd"),
             // Section 5: a mapped address keeps its quad.
             ("::ffff:192.0.2.1", "::ffff:192.0.2.1"), ("::ffff:c000:201", "::ffff:192.0.2.1"),
-            ("64:ff9b::192.0.2.33", "64:ff9b::c000:221"), ("1:2:3:4:5:6:1.2.3.4", "1:2:3:4:5:6:102:304"),
+            ("64:ff9b::192.0.2.33", "64:ff9b::c000:221"),
+            ("1:2:3:4:5:6:1.2.3.4", "1:2:3:4:5:6:102:304"),
             ("ffff:ffff:ffff:ffff:ffff:ffff:ffff:ffff", "ffff:ffff:ffff:ffff:ffff:ffff:ffff:ffff"),
             ("::1:2:3:4:5:6:7", "0:1:2:3:4:5:6:7"), ("1:2:3:4:5:6:7::", "1:2:3:4:5:6:7:0"),
         ])
@@ -32,7 +34,9 @@ import Testing
         #expect(address.description == canonical)
         #expect(IPAddress(canonical) == address)
         #expect(IPAddress(bytes: address.bytes) == address)
-        #expect(try JSONDecoder().decode(IPAddress.self, from: JSONEncoder().encode(address)) == address)
+        #expect(
+            try JSONDecoder().decode(IPAddress.self, from: JSONEncoder().encode(address)) == address
+        )
     }
 
     @Test(
@@ -43,7 +47,8 @@ import Testing
             ":", ":::", "1", "1:", ":1", "::1::", "1::2::3", "1:2:3:4:5:6:7", "1:2:3:4:5:6:7:8:9",
             "1:2:3:4:5:6:7:8::", "::1:2:3:4:5:6:7:8", "12345::", "g::", "::g", "fe80::1%eth0",
             "[::1]", "::1/128", "::1.2.3", "::1.2.3.4.5", "1.2.3.4::", "::1.2.3.4:5", "::01.2.3.4",
-            "::ffff:256.0.0.1", "1:2:3:4:5:6:7:1.2.3.4", "+1::", "-1::", ":: ", "::\u{301}1", "1:\u{301}:2",
+            "::ffff:256.0.0.1", "1:2:3:4:5:6:7:1.2.3.4", "+1::", "-1::", ":: ", "::\u{301}1",
+            "1:\u{301}:2",
             "::１", String(repeating: ":", count: 10_000), String(repeating: "1.", count: 10_000),
         ])
     func `refuses`(_ text: String) {

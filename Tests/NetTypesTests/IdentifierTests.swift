@@ -27,7 +27,8 @@ import Testing
     /// Test vectors of draft-eastlake-fnv-21 for 64-bit FNV-1a.
     @Test(
         arguments: [
-            ("", 0xcbf2_9ce4_8422_2325), ("a", 0xaf63_dc4c_8601_ec8c), ("foobar", 0x8594_4171_f739_67e8),
+            ("", 0xcbf2_9ce4_8422_2325), ("a", 0xaf63_dc4c_8601_ec8c),
+            ("foobar", 0x8594_4171_f739_67e8),
         ] as [(String, UInt64)])
     func `digests are FNV-1a`(_ text: String, _ value: UInt64) {
         var digest = Digest()
@@ -42,8 +43,16 @@ import Testing
             return digest.value
         }
         let values = [
-            digest { $0.combine("ab"); $0.combine("c") }, digest { $0.combine("a"); $0.combine("bc") },
-            digest { $0.combine("abc") }, digest { $0.combine("abc"); $0.combine("") },
+            digest {
+                $0.combine("ab"); $0.combine("c")
+            },
+            digest {
+                $0.combine("a"); $0.combine("bc")
+            },
+            digest { $0.combine("abc") },
+            digest {
+                $0.combine("abc"); $0.combine("")
+            },
             digest { $0.combine(UInt8(1)) }, digest { $0.combine(UInt16(1)) },
             digest { $0.combine(UInt16(256)) }, digest { $0.combine(UInt64(1)) },
         ]

@@ -31,7 +31,8 @@ import Testing
 
     /// Equal members, found one by one, in ranges that neither overlap nor touch.
     private func expect(_ intervals: IntervalSet<UInt8>, _ members: Set<UInt8>) {
-        #expect((UInt8.min...UInt8.max).allSatisfy { intervals.contains($0) == members.contains($0) })
+        #expect(
+            (UInt8.min...UInt8.max).allSatisfy { intervals.contains($0) == members.contains($0) })
         #expect(Set(intervals.ranges.joined()) == members)
         #expect(intervals.isEmpty == members.isEmpty)
         let pairs = zip(intervals.ranges, intervals.ranges.dropFirst())
@@ -53,7 +54,9 @@ import Testing
         #expect(four.intersection(six).isEmpty)
         #expect(four.union(six).subtracting(four) == six)
         #expect(four.contains(.v4(1)) && !four.contains(.v6(1)))
-        #expect(AddressSet([IPAddress.v4(1), .v4(0), .v6(3)]) == AddressSet(v4: .init(0...1), v6: .init(3...3)))
+        #expect(
+            AddressSet([IPAddress.v4(1), .v4(0), .v6(3)])
+                == AddressSet(v4: .init(0...1), v6: .init(3...3)))
         #expect(AddressSet([Prefix.all(.v4), .all(.v6)]) == .all)
     }
 }

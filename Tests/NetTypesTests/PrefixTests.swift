@@ -4,7 +4,8 @@ import Testing
 @Suite struct PrefixTests {
     @Test(
         arguments: [
-            ("10.0.0.0/8", "10.0.0.0", "10.255.255.255"), ("0.0.0.0/0", "0.0.0.0", "255.255.255.255"),
+            ("10.0.0.0/8", "10.0.0.0", "10.255.255.255"),
+            ("0.0.0.0/0", "0.0.0.0", "255.255.255.255"),
             ("10.0.0.1", "10.0.0.1", "10.0.0.1"), ("10.0.0.2/31", "10.0.0.2", "10.0.0.3"),
             ("128.0.0.0/1", "128.0.0.0", "255.255.255.255"),
             ("255.255.255.255/32", "255.255.255.255", "255.255.255.255"),
@@ -13,7 +14,8 @@ import Testing
             ("2001:db8::/65", "2001:db8::", "2001:db8::7fff:ffff:ffff:ffff"),
             ("::1", "::1", "::1"), ("::/127", "::", "::1"),
         ])
-    func `covers its addresses and no others`(_ text: String, _ low: String, _ high: String) throws {
+    func `covers its addresses and no others`(_ text: String, _ low: String, _ high: String) throws
+    {
         let prefix = try Prefix(parsing: text)
         let first = try #require(IPAddress(low))
         let last = try #require(IPAddress(high))

@@ -20,7 +20,8 @@ public struct Golden: Sendable {
         if kept == text { return nil }
         let wanted = kept.split(separator: "\n", omittingEmptySubsequences: false)
         let found = text.split(separator: "\n", omittingEmptySubsequences: false)
-        let line = zip(wanted, found).enumerated().first { $1.0 != $1.1 }?.offset
+        let line =
+            zip(wanted, found).enumerated().first { $1.0 != $1.1 }?.offset
             ?? min(wanted.count, found.count)
         return """
             \(file.lastPathComponent):\(line + 1)

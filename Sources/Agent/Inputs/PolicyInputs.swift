@@ -6,8 +6,10 @@ internal import Policy
 struct PolicyInputs {
     /// What is in force.
     private(set) var accepted = PolicySet.empty
-    /// By path: why the file as it is now is not in force.
-    private(set) var errors: [String: [Diagnostic]] = [:]
+    /// By path: why the file by itself can't be in force.
+    private var mistakes: [String: [Diagnostic]] = [:]
+    /// By path: what stands against the file, or would if what is held were taken.
+    private var conflicts: [String: [Diagnostic]] = [:]
     /// Files that are right by themselves and wait for others: a policy for its tenant, say.
     private var waiting: [String: PolicyFile?] = [:]
 
@@ -24,6 +26,7 @@ struct PolicyInputs {
         let changes = changes.map { (path: $0.key, content: $0.value) }
         let readings = concurrently(changes.count) { Reading(changes[$0].content, changes[$0].path) }
         for (change, reading) in zip(changes, readings) { take(reading, at: change.path) }
+        conflicts = [:]
         var candidates = waiting
         while !candidates.isEmpty {
             do throws(PolicyErrors) {
@@ -32,7 +35,7 @@ struct PolicyInputs {
                 return Set(candidates.keys)
             } catch {
                 let wrong = Dictionary(grouping: error.diagnostics, by: \.place.file)
-                for (path, diagnostics) in wrong { errors[path] = diagnostics }
+                conflicts.merge(wrong) { $1 }
                 let blamed = candidates.keys.filter { wrong[$0] != nil }
                 // Where an unchanged file is wrong now, some change took away what it needs.
                 if blamed.isEmpty { return hold(candidates, breaking: wrong) }
@@ -41,6 +44,9 @@ struct PolicyInputs {
         }
         return []
     }
+
+    /// By path: why the directory as it is now is not in force.
+    var errors: [String: [Diagnostic]] { mistakes.merging(conflicts) { $0 + $1 } }
 
     /// All mistakes, in the order of the files.
     var diagnostics: [Diagnostic] {
@@ -70,7 +76,7 @@ struct PolicyInputs {
     }
 
     private mutating func take(_ reading: Reading, at path: String) {
-        errors[path] = nil
+        mistakes[path] = nil
         waiting[path] = .none
         switch reading {
         case .absent:
@@ -78,7 +84,7 @@ struct PolicyInputs {
         case .right(let file):
             waiting[path] = .some(file)
         case .wrong(let diagnostics):
-            errors[path] = diagnostics
+            mistakes[path] = diagnostics
         }
     }
 

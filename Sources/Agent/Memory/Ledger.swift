@@ -25,7 +25,7 @@ struct Ledger: Codable {
     }
 
     /// Credits the final counters of rules that left an endpoint.
-    mutating func carry(_ counts: [Mark: RuleCount], of rules: [Mark: LiveRule]) {
+    mutating func carry(_ counts: [Mark: RuleCount], of rules: RuleTable) {
         for (mark, count) in counts where count != RuleCount() {
             guard let rule = rules[mark] else { continue }
             carried[RuleKey(rule: rule.id, direction: rule.direction), default: RuleCount()] +=

@@ -1,4 +1,5 @@
 internal import ArgumentParser
+internal import Policy
 internal import Lab
 internal import Policy
 internal import Reports

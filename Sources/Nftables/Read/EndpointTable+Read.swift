@@ -48,20 +48,26 @@ extension EndpointTable {
     /// The live rules with their counters, and the flows that each of them admitted.
     private func readRules(into reading: inout TableReading) throws(NftablesError) {
         typealias Name = Program.SetName
-        for element in try elements(of: Name.rules) {
-            let rule = element.comment.flatMap { LiveRule(comment: $0) }
-            reading.state.rules[element.hostMark] = element.accepts ? rule : nil
+        let rules = try elements(of: Name.rules)
+        reading.state.rules = RuleTable(
+            rules.compactMap { element in
+                guard element.accepts, let comment = element.comment else { return nil }
+                return LiveRule(comment: comment).map { (mark: element.hostMark, rule: $0) }
+            })
+        for element in rules {
             reading.counts.rules[element.hostMark, default: RuleCount()].traffic += element.count
         }
         for element in try elements(of: Name.admitIn) {
             guard let admission = element.admission else { continue }
             reading.state.ingress.append(admission)
-            reading.counts.rules[admission.rule, default: RuleCount()].flows += element.count.packets
+            reading.counts.rules[admission.rule, default: RuleCount()].flows +=
+                element.count.packets
         }
         for element in try elements(of: Name.admitOut) {
             guard let admission = element.admission else { continue }
             reading.state.egress.append(admission)
-            reading.counts.rules[admission.rule, default: RuleCount()].flows += element.count.packets
+            reading.counts.rules[admission.rule, default: RuleCount()].flows +=
+                element.count.packets
         }
         for element in try elements(of: Name.rejudged) {
             guard let counted = reading.counts.rules[element.hostMark]?.flows else { continue }
@@ -75,7 +81,11 @@ extension EndpointTable {
             for (digit, family) in [(4, AddressFamily.v4), (6, .v6)] {
                 for element in try elements(of: reason.setName(digit)) {
                     guard let flow = element.refusedFlow(reason, family) else { continue }
-                    counts.refused[flow, default: .zero] += element.count
+                    // A set that grows while it is listed may list a flow twice.
+                    let known = counts.refused[flow] ?? .zero
+                    if element.count.packets >= known.packets {
+                        counts.refused[flow] = element.count
+                    }
                 }
             }
         }
@@ -91,7 +101,11 @@ extension EndpointTable {
         _ elements: [ReadElement]
     ) -> [PeerRange<Number>] {
         let sorted = elements.map { (number: Number(networkBytes: $0.key), element: $0) }
-            .sorted { ($0.number, $0.element.endsInterval ? 0 : 1) < ($1.number, $1.element.endsInterval ? 0 : 1) }
+            .sorted {
+                ($0.number, $0.element.endsInterval ? 0 : 1) < (
+                    $1.number, $1.element.endsInterval ? 0 : 1
+                )
+            }
         var ranges: [PeerRange<Number>] = []
         for (index, item) in sorted.enumerated() where !item.element.endsInterval {
             let next = index + 1 < sorted.count ? sorted[index + 1].number : nil

@@ -63,7 +63,9 @@ extension Expression {
             return key == .mark ? .setCtMark(from: source) : nil
         }
         guard let register = data.register(NFTA_CT_DREG) else { return nil }
-        let side = data.number(NFTA_CT_DIRECTION).map { CtDirection(rawValue: UInt8(truncatingIfNeeded: $0)) }
+        let side = data.number(NFTA_CT_DIRECTION).map {
+            CtDirection(rawValue: UInt8(truncatingIfNeeded: $0))
+        }
         return .ct(key, side ?? nil, into: register)
     }
 

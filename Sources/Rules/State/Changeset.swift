@@ -17,15 +17,7 @@ public struct Changeset: Hashable, Sendable {
     }
 
     /// A mark and its rule.
-    public struct Entry: Hashable, Sendable {
-        public let mark: Mark
-        public let rule: LiveRule
-
-        public init(mark: Mark, rule: LiveRule) {
-            self.mark = mark
-            self.rule = rule
-        }
-    }
+    public typealias Entry = RuleTable.Entry
 
     /// Whether the table is to be built first, with its constant rules, replacing any other.
     public var createsTable: Bool
@@ -56,13 +48,7 @@ extension EndpointState {
             peers6: .between(before.peers6, peers6),
             ingress: .between(before.ingress, ingress),
             egress: .between(before.egress, egress),
-            rules: .between(before.entries, entries))
-    }
-
-    /// The live rules in the order of their marks.
-    public var entries: [Changeset.Entry] {
-        rules.map { Changeset.Entry(mark: $0.key, rule: $0.value) }
-            .sorted { $0.mark < $1.mark }
+            rules: .between(before.rules.entries, rules.entries))
     }
 }
 

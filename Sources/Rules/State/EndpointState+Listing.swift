@@ -13,7 +13,7 @@ extension EndpointState {
             block("map", Name.peers6, peers6.map { $0.line { .v6($0) } }),
             block("map", Name.admitIn, ingress.map(\.line)),
             block("map", Name.admitOut, egress.map(\.line)),
-            block("map", Name.rules, entries.map(\.line)),
+            block("map", Name.rules, rules.entries.map(\.line)),
         ].joined()
     }
 

@@ -16,12 +16,12 @@ public struct EndpointState: Hashable, Sendable {
     /// What the endpoint may open to others; disjoint, ascending.
     public var egress: [Admission]
     /// The live rules.
-    public var rules: [Mark: LiveRule]
+    public var rules: RuleTable
 
     public init(
         own: [IPAddress] = [], peers4: [PeerRange<UInt32>] = [],
         peers6: [PeerRange<UInt128>] = [], ingress: [Admission] = [], egress: [Admission] = [],
-        rules: [Mark: LiveRule] = [:]
+        rules: RuleTable = [:]
     ) {
         self.own = own
         self.peers4 = peers4
@@ -82,14 +82,14 @@ extension Admission: Comparable {
 
 /// A rule that is in force at an endpoint.
 public struct LiveRule: Hashable, Sendable {
-    public let id: RuleID
-    public let direction: Direction
     /// The policy's name, for readers of the listing.
     public let policy: String
+    public let id: RuleID
+    public let direction: Direction
 
-    public init(id: RuleID, direction: Direction, policy: String) {
+    public init(policy: String, id: RuleID, direction: Direction) {
+        self.policy = policy
         self.id = id
         self.direction = direction
-        self.policy = policy
     }
 }

@@ -41,7 +41,8 @@ struct Packet {
 
     private func header6(_ length: Int) -> [UInt8] {
         (UInt32(6) << 28 | UInt32(number)).networkBytes + UInt16(length).networkBytes
-            + [flow.ipProtocol.rawValue, Self.timeToLive] + flow.source.bytes + flow.destination.bytes
+            + [flow.ipProtocol.rawValue, Self.timeToLive] + flow.source.bytes
+            + flow.destination.bytes
     }
 
     private var payload: [UInt8] {

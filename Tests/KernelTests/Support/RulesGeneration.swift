@@ -14,7 +14,8 @@ extension Rig {
             }
         }
         let descriptor = Descriptor(owning: raw)
-        let request = host(UInt32(20)) + host(UInt16(10 << 8 | 16)) + host(UInt16(1))
+        let request =
+            host(UInt32(20)) + host(UInt16(10 << 8 | 16)) + host(UInt16(1))
             + host(UInt32(1)) + host(UInt32(0)) + [0, 0, 0, 0]
         _ = try check("send") { send(descriptor.rawValue, request, request.count, 0) }
         var answer = [UInt8](repeating: 0, count: 4096)

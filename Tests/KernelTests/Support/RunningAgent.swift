@@ -3,7 +3,9 @@ import Foundation
 import Glibc
 import Lab
 import Logging
+import Nftables
 import Reports
+import Rules
 import Testing
 
 /// An agent that runs in this process.
@@ -41,7 +43,13 @@ final class RunningAgent: Sendable {
         try await task.value
     }
 
-    func generation() async -> UInt64 { await agent.status().agent.generation }
+    func status() async -> StatusReport { await agent.status() }
+
+    func counters() async -> CountersReport { await agent.counters() }
+
+    func violations() async -> [Violation] { await agent.violations(since: nil).violations }
+
+    func generation() async -> UInt64 { await status().agent.generation }
 
     /// When a change was begun and when it was in force.
     struct Change {
@@ -72,6 +80,20 @@ extension Rig {
     /// Starts an agent and waits for it, does the work, and stops it whatever happens.
     func withAgent(
         _ change: (inout AgentConfiguration) -> Void = { _ in },
+        _ work: (RunningAgent) async throws -> Void
+    ) async throws {
+        try await run(change, work)
+        // Its sockets close with the last of its threads, a moment after it has stopped.
+        try await wait(for: "the tables to be nobody's") {
+            try topology.namespaces.allSatisfy { member in
+                let isThere = access(lab.namespaceFolder + "/" + member.name, F_OK) == 0
+                return try !isThere || reading(of: member.name)?.owner == nil
+            }
+        }
+    }
+
+    private func run(
+        _ change: (inout AgentConfiguration) -> Void,
         _ work: (RunningAgent) async throws -> Void
     ) async throws {
         let agent = try RunningAgent(self, change)

@@ -53,7 +53,8 @@ struct Traffic {
             #expect(record.duplicates == 0, "\(name), \(lane.testDescription)")
             if !wasOpen {
                 #expect(
-                    record.arrived(..<change.begun) == [], "\(name), early, \(lane.testDescription)")
+                    record.arrived(..<change.begun) == [], "\(name), early, \(lane.testDescription)"
+                )
             }
             if !isOpen {
                 #expect(

@@ -42,7 +42,8 @@ extension RandomPolicies {
             switch generator.number(0...5) {
             case 0: ", endpoints: {matchLabels: {app: \(generator.pick(["web", "api"]))}}"
             case 1: ", endpoints: {matchExpressions: [{key: role, operator: Exists}]}"
-            case 2: ", endpoints: {matchExpressions: [{key: role, operator: NotIn, values: [main]}]}"
+            case 2:
+                ", endpoints: {matchExpressions: [{key: role, operator: NotIn, values: [main]}]}"
             default: ""
             }
         return PeerText(text: "{\(tenant)\(endpoints)}", selectsEndpoints: true)

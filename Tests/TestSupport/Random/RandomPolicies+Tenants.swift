@@ -15,7 +15,8 @@ extension RandomPolicies {
     mutating func tenant(_ name: String, _ claims: [Int]) -> String {
         var lines = ["apiVersion: ringfence/v1", "kind: Tenant", "name: \(name)"]
         lines.append(
-            "labels: {env: \(generator.pick(["prod", "test"])), tier: \(generator.pick(["a", "b"]))}")
+            "labels: {env: \(generator.pick(["prod", "test"])), tier: \(generator.pick(["a", "b"]))}"
+        )
         if !claims.isEmpty {
             lines.append("endpoints:")
             for index in claims {

@@ -50,7 +50,9 @@ public struct RandomPolicies: Sendable {
     /// Writes all tenants anew: other claims, labels, ports and settings.
     public mutating func replaceTenants() {
         let claims = assignments()
-        for name in Self.tenants { texts["tenants/\(name).yaml"] = tenant(name, claims[name] ?? []) }
+        for name in Self.tenants {
+            texts["tenants/\(name).yaml"] = tenant(name, claims[name] ?? [])
+        }
     }
 
     @discardableResult
