@@ -46,11 +46,6 @@ class Listener:
         self.connections = []
         threading.Thread(target=self.accept, daemon=True).start()
 
-    def close(self):
-        """Stops listening; `shutdown` wakes the thread that waits."""
-        self.socket.shutdown(socket.SHUT_RDWR)
-        self.socket.close()
-
     def accept(self):
         while True:
             try:

@@ -50,7 +50,8 @@ struct AgentCommand: AsyncParsableCommand {
                 policies: policies, namespaceFolders: namespaces.folders, pids: namespaces.pid,
                 hostNamespace: hostNamespace, stateDirectory: state),
             logger: logger, clock: Self.now)
-        let server = APIServer(socketPath: socket.socket, agent: Answers(agent: agent), logger: logger)
+        let server = APIServer(
+            socketPath: socket.socket, agent: Answers(agent: agent), logger: logger)
         let group = ServiceGroup(
             configuration: .init(
                 services: [

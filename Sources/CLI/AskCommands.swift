@@ -2,7 +2,6 @@ internal import API
 internal import ArgumentParser
 internal import Reports
 
-
 /// How the agent is reached.
 struct SocketOptions: ParsableArguments {
     @Option(help: ArgumentHelp("The agent's Unix socket.", valueName: "path"))

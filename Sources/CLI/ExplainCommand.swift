@@ -44,8 +44,8 @@ struct ExplainCommand: ParsableCommand {
     }
 
     func validate() throws {
-        guard IPProtocol.named.contains(where: { $0.name == ipProtocol }) || UInt8(ipProtocol) != nil
-        else {
+        let isNamed = IPProtocol.named.contains { $0.name == ipProtocol }
+        guard isNamed || UInt8(ipProtocol) != nil else {
             throw ValidationError(
                 "--protocol is '\(ipProtocol)'; write tcp, udp, sctp, icmp, icmpv6 or 0 to 255")
         }
@@ -75,7 +75,8 @@ struct ExplainCommand: ParsableCommand {
         if let address = IPAddress(text) { return .address(address) }
         let parts = text.split(separator: "{", maxSplits: 1)
         guard parts.count == 2, parts[1].last == "}" else { return .tenant(text) }
-        let pairs = parts[1].dropLast().split(separator: ",").map { $0.split(separator: "=", maxSplits: 1) }
+        let pairs = parts[1].dropLast().split(separator: ",")
+            .map { $0.split(separator: "=", maxSplits: 1) }
         let labels = pairs.reduce(into: Labels()) { labels, pair in
             labels[String(pair[0])] = pair.count == 2 ? String(pair[1]) : ""
         }

@@ -32,9 +32,10 @@ private struct LintReport: TextReport, Encodable {
     let errors: [Diagnostic]
 
     func text(width: Int?) -> String {
-        if errors.isEmpty { return "\(files) files, \(rules) rules: no mistakes\n" }
+        let read = "\(files) file\(files == 1 ? "" : "s")"
+        if errors.isEmpty { return "\(read), \(rules) rule\(rules == 1 ? "" : "s"): no mistakes\n" }
         let lines = errors.map(\.description).joined(separator: "\n")
-        return "\(lines)\n\n\(errors.count) mistakes in \(files) files\n"
+        return "\(lines)\n\n\(errors.count) mistake\(errors.count == 1 ? "" : "s") in \(read)\n"
     }
 }
 

@@ -23,7 +23,8 @@ struct ReleaseCommand: ParsableCommand {
         for enforcement in found { print("  \(enforcement.name)") }
         if let owned = found.first(where: \.isOwned) {
             complain(
-                "an agent is running and owns the table in \(owned.name)\n  fix: stop the agent first")
+                "an agent is running and owns the table in \(owned.name)\n"
+                    + "  fix: stop the agent first")
             throw ExitCode(1)
         }
         guard yes || isConfirmed() else {

@@ -28,17 +28,23 @@ struct LabUpCommand: ParsableCommand {
 
     @Argument(help: "A file of kind Lab.") var file: String
 
+    @Option(
+        help: ArgumentHelp(
+            "Where the namespaces are mounted, such as /run/netns (default: the lab's own folder).",
+            valueName: "folder"))
+    var namespaces: String?
+
     func run() throws {
         let lab = try telling {
-            let lab = try Lab.up(try LabTopology(readingFile: file))
-            return lab
+            let topology = try LabTopology(readingFile: file)
+            return try Lab.up(topology, namespaceFolder: namespaces)
         }
         print(
             """
             lab '\(lab.name)' is up: \(lab.namespacePaths.count) namespaces
             enforce policies in it:
-              ringfence agent --policies policies --namespaces \(lab.namespaceFolder) \
-            --host-namespace \(lab.fabricPath)
+              ringfence agent --policies policies \
+            --namespaces \(namespaces ?? lab.namespaceFolder) --host-namespace \(lab.fabricPath)
             """)
     }
 }

@@ -42,6 +42,11 @@ enum Lack: Hashable {
         }
     }
 
+    /// Whether the rule speaks of somebody else, which a tenant's own settings can't change.
+    var isOtherParty: Bool {
+        if case .otherParty = self { true } else { false }
+    }
+
     /// The greatest sum of a rule that is worth showing: one wrong party and a wrong protocol.
     static let farthest = 14
 }

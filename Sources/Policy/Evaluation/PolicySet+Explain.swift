@@ -80,7 +80,9 @@ extension PolicySet {
     ) -> (rule: Rule?, refusal: Explanation?) {
         var nearest: (rule: Rule, lacks: [Lack])?
         for rule in files.values.lazy.flatMap(\.rules) {
-            guard let lacks = question.lacks(of: rule, at: direction) else { continue }
+            guard let lacks = question.lacks(of: rule, at: direction),
+                !rule.policy.isImplied || !lacks.contains(where: \.isOtherParty)
+            else { continue }
             let isNearer = nearest.map {
                 lacks.distance < $0.lacks.distance
                     || lacks.distance == $0.lacks.distance && rule.precedes($0.rule)

@@ -70,6 +70,8 @@ public struct PolicyHeader: Sendable {
     public var owner: String? { parts.owner }
     public var ticket: String? { parts.ticket }
     public var summary: String? { parts.summary }
+    /// Whether a tenant's settings imply the rules; a policy's own name has no slash.
+    var isImplied: Bool { name.utf8.contains(UInt8(ascii: "/")) }
 
     public init(name: String, owner: String? = nil, ticket: String? = nil, summary: String? = nil) {
         parts = Parts(name: name, owner: owner, ticket: ticket, summary: summary)

@@ -29,7 +29,10 @@ extension ViolationsReport: TextReport {
 
 extension Violation {
     fileprivate func closestText(width: Int?) -> String {
-        guard let closest else { return "" }
+        guard let closest else {
+            let isByRules = reason == .noRule || reason == .revoked
+            return isByRules ? "    the policies as they are now don't refuse it\n" : ""
+        }
         return ["\(closest.ruleText): \(closest.lack)", "fix: \(closest.fix)"]
             .map { $0.printable.wrapped(width: width, indent: 4) }.joined()
     }
