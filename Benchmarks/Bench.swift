@@ -44,16 +44,25 @@ struct Bench {
         results.add(
             "\(workload.size) endpoints with 100 rules each, from nothing", "s", target: 3,
             agent.secondsToEnforced)
-        results.add("resident memory of the agent", "MiB", target: 64, try agent.residentMebibytes())
+        results.add(
+            "resident memory of the agent", "MiB", target: 64, try agent.residentMebibytes())
         for (title, file) in [
             ("a rule in a file of its own", Workload.File.single),
             ("a rule in a file of 100", Workload.File.hundred),
         ] {
             let times = try await ChangeLatency(workload, lab: lab, file: file).measure(runs: 20)
-            results.add("\(title) saved, to first packet through: median", "ms", target: 10, times.opened.median)
-            results.add("\(title) saved, to first packet through: worst of 20", "ms", target: 10, times.opened.worst)
-            results.add("\(title) removed, to last packet through: median", "ms", target: 10, times.closed.median)
-            results.add("\(title) removed, to last packet through: worst of 20", "ms", target: 10, times.closed.worst)
+            results.add(
+                "\(title) saved, to first packet through: median", "ms", target: 10,
+                times.opened.median)
+            results.add(
+                "\(title) saved, to first packet through: worst of 20", "ms", target: 10,
+                times.opened.worst)
+            results.add(
+                "\(title) removed, to last packet through: median", "ms", target: 10,
+                times.closed.median)
+            results.add(
+                "\(title) removed, to last packet through: worst of 20", "ms", target: 10,
+                times.closed.worst)
         }
         try await agent.stop()
         let again = try await RunningAgent(lab: lab, policies: workload.policies)

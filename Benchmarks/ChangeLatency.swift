@@ -49,7 +49,9 @@ struct ChangeLatency {
         try await Task.sleep(for: .milliseconds(300))
         let arrivals = traffic.arrivals
         if isOpen {
-            guard let first = arrivals.first else { throw BenchError("an allowed flow got nothing through") }
+            guard let first = arrivals.first else {
+                throw BenchError("an allowed flow got nothing through")
+            }
             return first - start
         }
         guard let last = arrivals.last else { return .zero }

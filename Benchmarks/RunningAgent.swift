@@ -28,7 +28,8 @@ struct RunningAgent {
         while !isReady, clock.now - start < .seconds(120) {
             try await Task.sleep(for: .milliseconds(5))
             let status = try? await client.status()
-            isReady = status?.endpoints.count == lab.namespacePaths.count
+            isReady =
+                status?.endpoints.count == lab.namespacePaths.count
                 && status?.endpoints.allSatisfy { $0.state == .enforced } == true
         }
         guard isReady else { throw BenchError("the agent did not enforce every endpoint in 120 s") }

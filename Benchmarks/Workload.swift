@@ -47,7 +47,9 @@ struct Workload {
         let namespaces = (0..<size).map { index in
             LabNamespace(
                 name: "e\(index)",
-                addresses: [.v4(0x0a3c_0100 + UInt32(index)), .v6(0xfd3c << 112 | UInt128(index + 16))])
+                addresses: [
+                    .v4(0x0a3c_0100 + UInt32(index)), .v6(0xfd3c << 112 | UInt128(index + 16)),
+                ])
         }
         let topology = LabTopology(
             name: "bench-\(getpid())", fabric: .bridged,
@@ -68,7 +70,9 @@ struct Workload {
         (0..<10).map { (index + 1 + $0 * 37) % size }
     }
 
-    func ports(_ caller: Int) -> [Int] { (0..<rulesPerEndpoint / 10).map { 1000 + caller * 100 + $0 * 7 } }
+    func ports(_ caller: Int) -> [Int] {
+        (0..<rulesPerEndpoint / 10).map { 1000 + caller * 100 + $0 * 7 }
+    }
 
     func address(_ index: Int) -> String { IPAddress.v4(0x0a3c_0100 + UInt32(index)).description }
 

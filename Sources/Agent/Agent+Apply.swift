@@ -14,13 +14,15 @@ extension Agent {
         let clock = ContinuousClock()
         let start = clock.now
         let topology = inputs.accepted.topology(observed: Array(observed.values), host: host)
-        for conflict in topology.conflicts where !compilation.topology.conflicts.contains(conflict) {
+        for conflict in topology.conflicts where !compilation.topology.conflicts.contains(conflict)
+        {
             logger.warning("\(ConflictStatus(conflict).message): \(conflict)")
         }
         compilation = Compilation(of: inputs.accepted, for: topology) { concurrently($0, $1) }
         explanations = [:]
         apply(
-            to: holdings.keys.filter { compilation.states[$0] == nil } + topology.endpoints.map(\.id),
+            to: holdings.keys.filter { compilation.states[$0] == nil }
+                + topology.endpoints.map(\.id),
             compileTime: clock.now - start, readTime: .zero)
     }
 

@@ -107,7 +107,9 @@ extension Agent {
         tenures[tenure.id] = tenure
         idOfSlot[tenure.slot] = tenure.id
         watch(tenure.monitor.descriptor, .links, tenure.slot)
-        if let descriptor = tenure.log?.refusals.rawValue { watch(descriptor, .refusals, tenure.slot) }
+        if let descriptor = tenure.log?.refusals.rawValue {
+            watch(descriptor, .refusals, tenure.slot)
+        }
     }
 
     private func nextSlot() -> UInt64 {

@@ -25,7 +25,8 @@ extension Agent {
         return Violation(
             first: record.first, last: record.last, source: record.attribution.source,
             destination: record.attribution.destination, ipProtocol: number,
-            ports: hasPorts ? .init(source: flow.sourcePort, destination: flow.destinationPort) : nil,
+            ports: hasPorts
+                ? .init(source: flow.sourcePort, destination: flow.destinationPort) : nil,
             message: number.isICMP
                 ? .init(
                     type: UInt8(flow.destinationPort >> 8),

@@ -33,10 +33,12 @@ extension Agent: Service {
         let (stream, continuation) = AsyncStream<Void>.makeStream()
         let body = Unmanaged.passRetained(ThreadBody(agent: self, done: continuation))
         var thread = pthread_t()
-        pthread_create(&thread, nil, { argument in
-            argument.map { Unmanaged<ThreadBody>.fromOpaque($0).takeRetainedValue().run() }
-            return nil
-        }, body.toOpaque())
+        pthread_create(
+            &thread, nil,
+            { argument in
+                argument.map { Unmanaged<ThreadBody>.fromOpaque($0).takeRetainedValue().run() }
+                return nil
+            }, body.toOpaque())
         pthread_detach(thread)
         return Task { for await _ in stream {} }
     }

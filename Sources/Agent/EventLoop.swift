@@ -82,7 +82,8 @@ extension Duration {
     /// Whole milliseconds, never too short, for system calls that wait.
     fileprivate var roundedUpMilliseconds: Int32 {
         let (seconds, attoseconds) = components
-        let milliseconds = seconds * 1000 + (attoseconds + 999_999_999_999_999) / 1_000_000_000_000_000
+        let milliseconds =
+            seconds * 1000 + (attoseconds + 999_999_999_999_999) / 1_000_000_000_000_000
         return Int32(clamping: max(milliseconds, 0))
     }
 }

@@ -15,7 +15,8 @@ public struct CompileError: Error, Hashable, Sendable {
 
     static func check(_ state: EndpointState, of endpoint: Endpoint) throws(CompileError) {
         let sizes = [
-            (Program.SetName.peers4, state.peers4.count), (Program.SetName.peers6, state.peers6.count),
+            (Program.SetName.peers4, state.peers4.count),
+            (Program.SetName.peers6, state.peers6.count),
             (Program.SetName.admitIn, state.ingress.count),
             (Program.SetName.admitOut, state.egress.count),
             (Program.SetName.rules, state.rules.count),

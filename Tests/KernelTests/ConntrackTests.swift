@@ -118,7 +118,8 @@ extension KernelTests {
         func `a mark that the tenant sets opens nothing`(_ family: AddressFamily) async throws {
             try await Rig.withPackets(family) { rig, agent in
                 let state = try #require(try rig.reading(of: "a1")?.state)
-                let mark = try #require(state.rules.entries.first { $0.rule.direction == .egress }?.mark)
+                let mark = try #require(
+                    state.rules.entries.first { $0.rule.direction == .egress }?.mark)
                 let table = """
                     table inet tenant {
                       chain early { type filter hook output priority -150; ct mark set \(mark); }

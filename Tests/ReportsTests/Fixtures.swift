@@ -33,7 +33,8 @@ enum Fixture {
         }
         let file = PolicyFile(path: "policies/test.yaml", documents: documents, references: [])
         let owners = tenants.map { PolicyDocument.tenant($0, rules: []) }
-        let tenantFile = PolicyFile(path: "policies/tenants.yaml", documents: owners, references: [])
+        let tenantFile = PolicyFile(
+            path: "policies/tenants.yaml", documents: owners, references: [])
         do {
             return try PolicySet(checking: [file, tenantFile])
         } catch {

@@ -24,7 +24,9 @@ struct PolicyInputs {
     /// Takes files that changed; gives the paths whose accepted content is another now.
     mutating func take(_ changes: [String: Content]) -> Set<String> {
         let changes = changes.map { (path: $0.key, content: $0.value) }
-        let readings = concurrently(changes.count) { Reading(changes[$0].content, changes[$0].path) }
+        let readings = concurrently(changes.count) {
+            Reading(changes[$0].content, changes[$0].path)
+        }
         for (change, reading) in zip(changes, readings) { take(reading, at: change.path) }
         conflicts = [:]
         var candidates = waiting

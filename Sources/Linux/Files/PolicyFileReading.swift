@@ -34,7 +34,8 @@ extension PolicyDirectory.File {
         var digest = Digest()
         for byte in bytes { digest.combine(byte: byte) }
         return Self(
-            bytes: bytes, digest: digest.value, signature: after.signature, isSettled: after.signature.isSettled)
+            bytes: bytes, digest: digest.value, signature: after.signature,
+            isSettled: after.signature.isSettled)
     }
 
     /// Up to one byte more than the limit.

@@ -87,7 +87,8 @@ extension Program {
                     ? [rule("rule", admission(.destinationPort, .original, admit))]
                     : [
                         rule("rule", same + admission(.destinationPort, .original, admit)),
-                        rule("rule behind own NAT", changed + admission(.sourcePort, .reply, admit)),
+                        rule(
+                            "rule behind own NAT", changed + admission(.sourcePort, .reply, admit)),
                     ])
                 + [
                     rule(

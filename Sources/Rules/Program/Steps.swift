@@ -4,9 +4,13 @@ internal import NetTypes
 extension [Expression] {
     private static let first = Register(word: 0)
 
-    static let isIPv4: Self = [.meta(.netfilterProtocol, into: first), .compare(.equal, first, [2])]
+    static let isIPv4: Self = [
+        .meta(.netfilterProtocol, into: first), .compare(.equal, first, [2]),
+    ]
 
-    static let isIPv6: Self = [.meta(.netfilterProtocol, into: first), .compare(.equal, first, [10])]
+    static let isIPv6: Self = [
+        .meta(.netfilterProtocol, into: first), .compare(.equal, first, [10]),
+    ]
 
     /// The loopback device has index 1 in every namespace (LOOPBACK_IFINDEX of net/flow.h).
     static func loopback(_ key: Expression.MetaKey) -> Self {
