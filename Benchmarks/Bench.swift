@@ -39,11 +39,13 @@ struct Bench {
     private static func measure(_ workload: Workload, into results: inout Results) async throws {
         print("\(workload.size) namespaces, \(workload.ruleCount) rules")
         let lab = try workload.up()
+        try await Quiet.wait()
         let agent = try await RunningAgent(lab: lab, policies: workload.policies)
         defer { agent.kill() }
         results.add(
             "\(workload.size) endpoints with 100 rules each, from nothing", "s", target: 3,
             agent.secondsToEnforced)
+        try await Task.sleep(for: .seconds(3))
         results.add(
             "resident memory of the agent", "MiB", target: 64, try agent.residentMebibytes())
         for (title, file) in [

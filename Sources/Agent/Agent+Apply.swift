@@ -18,6 +18,7 @@ extension Agent {
         {
             logger.warning("\(ConflictStatus(conflict).message): \(conflict)")
         }
+        trimAt = ContinuousClock.now + .seconds(1)
         compilation = Compilation(of: inputs.accepted, for: topology) { concurrently($0, $1) }
         explanations = [:]
         apply(

@@ -25,8 +25,6 @@ extension Agent {
         watch(source.folders.namesDescriptor, .names)
         watch(source.folders.mountsDescriptor, .mounts, for: .priority)
         for id in inherited { watchedRefusals[id] = .now }
-        // What was needed to read and compile everything at once goes back to the system.
-        Memory.trim()
     }
 
     /// Writes down what was counted; the tables stay as they are.

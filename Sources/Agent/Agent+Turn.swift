@@ -45,7 +45,11 @@ extension Agent {
         if let retryAt, retryAt <= now { retry() }
         readDueRefusals(now)
         if let saveAt, saveAt <= now { save() }
-        let due = [retryAt, saveAt, unsettled.values.min(), watchedRefusals.values.min()]
+        if let trimAt, trimAt <= now {
+            self.trimAt = nil
+            Memory.trim()
+        }
+        let due = [retryAt, saveAt, trimAt, unsettled.values.min(), watchedRefusals.values.min()]
         return due.compactMap { $0 }.min().map { max(.zero, $0 - ContinuousClock.now) }
     }
 

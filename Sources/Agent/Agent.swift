@@ -46,6 +46,8 @@ public actor Agent {
     let ledgerFile: LedgerFile
     var ledgerError: String?
     var saveAt: ContinuousClock.Instant?
+    /// When to give back what a large change needed and nothing needs any more.
+    var trimAt: ContinuousClock.Instant?
     var watchedRefusals: [NamespaceID: ContinuousClock.Instant] = [:]
     /// Endpoints that were read a moment ago: their packet logs have to wait.
     var restingRefusals: [NamespaceID: ContinuousClock.Instant] = [:]

@@ -5,7 +5,7 @@ internal import Synchronization
 func concurrently<Outcome: Sendable>(
     _ count: Int, _ body: @Sendable (Int) -> Outcome
 ) -> [Outcome] {
-    guard count > 8 else { return (0..<count).map(body) }
+    guard count > 1 else { return (0..<count).map(body) }
     let outcomes = Mutex<[Outcome?]>(Array(repeating: nil, count: count))
     DispatchQueue.concurrentPerform(iterations: count) { index in
         let outcome = body(index)

@@ -64,18 +64,19 @@ public struct Compilation: Sendable {
         return (copy, changed)
     }
 
+    /// Takes the changed files over; gives the endpoints for which they open something else now.
     private mutating func replace(_ paths: Set<String>) -> Set<Int> {
         var touched: Set<Int> = []
         for path in paths {
-            for index in (openingsOfFile[path] ?? [:]).keys {
-                filesOfEndpoint[index].remove(path)
+            let before = openingsOfFile[path] ?? [:]
+            for index in before.keys { filesOfEndpoint[index].remove(path) }
+            openingsOfFile[path] = nil
+            let after = policies.files[path].map { resolver.openings(of: $0) } ?? [:]
+            for index in Set(before.keys).union(after.keys)
+            where !Opening.areAlike(before[index] ?? [], after[index] ?? []) {
                 touched.insert(index)
             }
-            openingsOfFile[path] = nil
-            guard let file = policies.files[path] else { continue }
-            let openings = resolver.openings(of: file)
-            touched.formUnion(openings.keys)
-            place(openings, of: path)
+            if !after.isEmpty { place(after, of: path) }
         }
         return touched
     }

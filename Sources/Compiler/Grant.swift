@@ -42,6 +42,17 @@ final class Opening: Sendable {
         self.names = names
     }
 
+    /// Whether two lists open the same by the same rules, wherever in the file these stand now.
+    static func areAlike(_ left: [Opening], _ right: [Opening]) -> Bool {
+        left.count == right.count && zip(left, right).allSatisfy { $0.isLike($1) }
+    }
+
+    /// A rule's id covers its policy's name and all that it says.
+    private func isLike(_ other: Opening) -> Bool {
+        direction == other.direction && peers.digest == other.peers.digest
+            && names == other.names && rules.map(\.id) == other.rules.map(\.id)
+    }
+
     /// A grant for each rule that opens anything.
     var grants: [Grant] {
         rules.compactMap { rule in
