@@ -20,24 +20,9 @@ struct Batch {
         rules = station.state?.rules ?? [:]
         before = try station.table.counts()
         for item in cases { try station.send(item.packet, item.probe.direction) }
-        (after, rereads) = try Self.settledCounts(of: station.table, since: before)
+        (after, rereads) = try station.counts(since: before)
         passed = try station.observer.passed()
         forgotten = try station.table.forget(Array(after.refused.keys)).refused
-    }
-
-    /// The counters with every refused flow.
-    ///
-    /// The kernel grows a hash table behind the packets that fill it, and a dump that runs meanwhile
-    /// skips flows or shows them twice, without a word. The counters of the chains tell.
-    private static func settledCounts(
-        of table: borrowing EndpointTable, since before: TableCounts
-    ) throws -> (TableCounts, rereads: Int) {
-        var (counts, rereads) = (try table.counts(), 0)
-        while counts.keptFlows != counts.packets - before.packets, rereads < 100 {
-            counts = try table.counts()
-            rereads += 1
-        }
-        return (counts, rereads)
     }
 
     /// The packets whose fate in the kernel is another one.
@@ -83,7 +68,7 @@ struct Batch {
 
     /// What came in must have gone one way or the other.
     private var sums: [String] {
-        let refused = after.packets - before.packets
+        let refused = after.refusedPackets - before.refusedPackets
         let unkept = Refusal.allCases.reduce(UInt64(0)) { sum, reason in
             sum + (after.unkept[reason]?.packets ?? 0) - (before.unkept[reason]?.packets ?? 0)
         }
@@ -99,11 +84,4 @@ struct Batch {
             "\(what) \($0): expected \(expected[$0] ?? 0), found \(found[$0] ?? 0)"
         }.sorted()
     }
-}
-
-extension TableCounts {
-    /// Packets that all reasons together have refused.
-    fileprivate var packets: UInt64 { totals.values.reduce(0) { $0 + $1.packets } }
-
-    fileprivate var keptFlows: UInt64 { refused.values.reduce(0) { $0 + $1.packets } }
 }

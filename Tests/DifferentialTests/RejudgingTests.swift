@@ -108,6 +108,7 @@ import Testing
         _ policies: PolicySet, _ topology: Topology, _ tally: inout Tally
     ) throws -> [String] {
         var steps: [(probe: Probe, step: EstablishedFlow.Step)] = []
+        let before = try station.table.counts()
         for index in flows.indices {
             let made = flows[index].steps(
                 number: UInt16(2 * index + 1), at: endpoint, in: policies, topology)
@@ -119,7 +120,7 @@ import Testing
         }
         station.drain()
         let passed = try station.observer.passed()
-        let all = try station.table.counts().refused
+        let all = try station.counts(since: before).0.refused
         _ = try station.table.forget(Array(all.keys))
         // Nobody listens in the namespace, which says so by ICMP.
         let refused = all.filter { $0.key.ipProtocol == IPProtocol.udp.rawValue }

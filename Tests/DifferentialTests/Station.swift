@@ -54,11 +54,22 @@ final class Station {
             "ip addr add \($0) dev \(Tunnel.name)" + ($0.contains(":") ? " nodad" : "")
         }
         let routes = [
-            "ip route add default dev \(Tunnel.name)",
-            "ip -6 route add default dev \(Tunnel.name)",
+            "ip route add default dev \(Tunnel.name)", "ip -6 route add default dev \(Tunnel.name)",
         ]
-        return (settings.map { "sysctl -qw net.\($0)" } + own + links + routes)
+        let settled = addresses.filter { $0.contains(":") }.map(Self.wait)
+        return (settings.map { "sysctl -qw net.\($0)" } + links + own + routes + settled)
             .joined(separator: "\n")
+    }
+
+    /// The kernel makes an IPv6 address local in the background; until then it receives nothing.
+    private static func wait(for address: String) -> String {
+        """
+        for try in $(seq 500); do
+          ip -6 route show table local | grep -q "^local \(address) " && break
+          sleep 0.01
+        done
+        ip -6 route show table local | grep -q "^local \(address) "
+        """
     }
 
     /// Brings a state into force as a delta from what is held.

@@ -9,7 +9,7 @@ import Testing
 /// The kernel's verdicts against those of the reference evaluator, on random policies and packets.
 @Suite(.serialized) struct VerdictTests {
     /// Over all seeds more than 100,000.
-    private static let packetsOfSeed = 36_000
+    private static let packetsOfSeed = 34_000
     private static let packetsOfBatch = 360
 
     @Test(arguments: Seeds.all)

@@ -1,10 +1,12 @@
-import Foundation
 import Glibc
 import Linux
+import Synchronization
 
 /// Runs shell commands inside a namespace that stays open.
 struct NamespaceCommand {
     private let path: String
+    /// Between the making of a pipe and its flag, another test's child would inherit it.
+    private static let spawning = Mutex<Void>(())
 
     init(_ namespace: borrowing NetworkNamespace) {
         path = "/proc/\(getpid())/fd/\(namespace.descriptor.rawValue)"
@@ -13,30 +15,19 @@ struct NamespaceCommand {
     struct Failure: Error {
         let command: String
         let status: Int32
-        let message: String
+        let output: String
     }
 
     /// Gives what the command writes; throws when it fails.
+    ///
+    /// The input must fit into a pipe.
     @discardableResult
     func run(_ command: String, input: String = "") throws -> String {
-        let process = Process()
-        let (stdin, stdout, stderr) = (Pipe(), Pipe(), Pipe())
-        process.executableURL = URL(fileURLWithPath: "/usr/bin/nsenter")
-        process.arguments = ["--net=\(path)", "sh", "-ec", command]
-        process.standardInput = stdin
-        process.standardOutput = stdout
-        process.standardError = stderr
-        try process.run()
-        try stdin.fileHandleForWriting.write(contentsOf: Data(input.utf8))
-        try stdin.fileHandleForWriting.close()
-        let output = try stdout.fileHandleForReading.readToEnd() ?? Data()
-        let message = try stderr.fileHandleForReading.readToEnd() ?? Data()
-        process.waitUntilExit()
-        guard process.terminationStatus == 0 else {
-            throw Failure(
-                command: command, status: process.terminationStatus,
-                message: String(decoding: message, as: UTF8.self))
+        let child = try Self.spawning.withLock { _ in
+            try Child(["/usr/bin/nsenter", "--net=\(path)", "sh", "-ec", command])
         }
-        return String(decoding: output, as: UTF8.self)
+        let (output, status) = try child.converse(input)
+        guard status == 0 else { throw Failure(command: command, status: status, output: output) }
+        return output
     }
 }
