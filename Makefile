@@ -37,7 +37,9 @@ demo: setup
 	@python3 -B demo/demo.py "$$($(RELEASE) --show-bin-path)/ringfence"
 
 bench: setup
-	swift run -c release bench
+	$(RELEASE)
+	swift build -c release --product Bench --static-swift-stdlib
+	@"$$($(RELEASE) --show-bin-path)/Bench"
 
 lint:
 	swift format lint --strict --recursive $(SOURCES)
