@@ -13,7 +13,7 @@ public struct Compilation: Sendable {
     /// Endpoints whose state can't be compiled; they are closed.
     public private(set) var errors: [NamespaceID: CompileError] = [:]
 
-    private let resolver: Resolver
+    private var resolver: Resolver
     private let indexOfEndpoint: [NamespaceID: Int]
     private var openingsOfFile: [String: [Int: [Opening]]] = [:]
     private var filesOfEndpoint: [Set<String>]

@@ -7,6 +7,8 @@ struct Resolver {
     private let topology: Topology
     private let endpointsOfTenant: [String: [Int]]
     private let world: AddressSet
+    /// What peers meant before: most rules speak of peers that others speak of as well.
+    private var sides: [[Peer]: Side] = [:]
 
     init(tenants: [String: Tenant], topology: Topology) {
         self.tenants = tenants
@@ -17,7 +19,7 @@ struct Resolver {
     }
 
     /// What a file's rules open, by the index of the endpoint that they open.
-    func openings(of file: PolicyFile) -> [Int: [Opening]] {
+    mutating func openings(of file: PolicyFile) -> [Int: [Opening]] {
         var result: [Int: [Opening]] = [:]
         var rules = file.rules[...]
         while let first = rules.first {
@@ -32,6 +34,12 @@ struct Resolver {
         return result
     }
 
+    /// What the peers of one side of a rule come to.
+    private struct Side {
+        let endpoints: [Int]
+        let addresses: PeerAddresses
+    }
+
     /// Both ends of a rule, resolved.
     private struct Ends {
         let from: [Int]
@@ -40,12 +48,21 @@ struct Resolver {
         let destinations: PeerAddresses
     }
 
-    private func ends(of rule: Rule) -> Ends {
-        let from = endpoints(rule.from)
-        let to = endpoints(rule.to)
+    private mutating func ends(of rule: Rule) -> Ends {
+        let from = side(rule.from)
+        let to = side(rule.to)
         return Ends(
-            from: from, to: to, sources: addresses(rule.from, endpoints: from),
-            destinations: addresses(rule.to, endpoints: to))
+            from: from.endpoints, to: to.endpoints, sources: from.addresses,
+            destinations: to.addresses)
+    }
+
+    private mutating func side(_ peers: [Peer]) -> Side {
+        if let known = sides[peers] { return known }
+        let endpoints = endpoints(peers)
+        let side = Side(
+            endpoints: endpoints, addresses: addresses(peers, endpoints: endpoints))
+        sides[peers] = side
+        return side
     }
 
     private func open(_ rules: [Rule], _ ends: Ends, into result: inout [Int: [Opening]]) {

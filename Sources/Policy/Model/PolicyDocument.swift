@@ -6,6 +6,17 @@ public enum PolicyDocument: Hashable, Sendable {
     case policy(PolicyHeader, rules: [Rule], place: SourcePlace)
 }
 
+extension PolicyDocument {
+    /// The same document in less memory.
+    fileprivate var packed: PolicyDocument {
+        switch self {
+        case .tenant: self
+        case .policy(let header, let rules, let place):
+            .policy(header, rules: Rule.packed(rules), place: place)
+        }
+    }
+}
+
 /// A policy file's documents.
 public struct PolicyFile: Hashable, Sendable {
     /// The path as the user would type it.
@@ -16,7 +27,7 @@ public struct PolicyFile: Hashable, Sendable {
 
     public init(path: String, documents: [PolicyDocument], references: [Reference]) {
         self.path = path
-        self.documents = documents
+        self.documents = documents.map(\.packed)
         self.references = references
     }
 

@@ -2,54 +2,85 @@ public import NetTypes
 
 /// One `allow` entry of a policy, or one that a tenant's own settings imply.
 ///
-/// A host may have a hundred thousand, each named by two endpoints: a rule is one reference to
-/// parts that never change.
+/// A host may have a hundred thousand, each named by two endpoints: a rule is a place in a block
+/// that it shares with the other rules of its policy.
 public struct Rule: Sendable {
-    private let parts: Parts
+    private let block: Block
+    private let index: UInt32
 
-    public var id: RuleID { parts.id }
-    public var policy: PolicyHeader { parts.policy }
-    public var from: [Peer] { parts.from }
-    public var to: [Peer] { parts.to }
-    public var service: Service { parts.service }
+    public var id: RuleID { block.ids[Int(index)] }
+    public var policy: PolicyHeader { block.policy }
+    public var from: [Peer] { block.from }
+    public var to: [Peer] { block.to }
+    public var service: Service { block.services[Int(index)] }
     /// Where the `allow` entry stands.
-    public var place: SourcePlace { parts.place }
+    public var place: SourcePlace {
+        let (line, column) = block.positions[Int(index)]
+        return SourcePlace(file: block.file, line: Int(line), column: Int(column))
+    }
 
     public init(
         id: RuleID, policy: PolicyHeader, from: [Peer], to: [Peer], service: Service,
         place: SourcePlace
     ) {
-        parts = Parts(
-            id: id, policy: policy, from: from, to: to, service: service, place: place)
+        block = Block(
+            policy: policy, from: from, to: to, file: place.file, ids: [id], services: [service],
+            positions: [(UInt32(clamping: place.line), UInt32(clamping: place.column))])
+        index = 0
     }
 
-    private final class Parts: Sendable {
-        let id: RuleID
+    private init(_ block: Block, _ index: Int) {
+        self.block = block
+        self.index = UInt32(clamping: index)
+    }
+
+    /// The same rules, those of one policy and the same peers in one block.
+    static func packed(_ rules: [Rule]) -> [Rule] {
+        guard let first = rules.first, rules.count > 1,
+            rules.allSatisfy({ $0.sharesAll(with: first) })
+        else { return rules }
+        let positions = rules.map { $0.block.positions[Int($0.index)] }
+        let block = Block(
+            policy: first.policy, from: first.from, to: first.to, file: first.block.file,
+            ids: rules.map(\.id), services: rules.map(\.service), positions: positions)
+        return rules.indices.map { Rule(block, $0) }
+    }
+
+    private func sharesAll(with other: Rule) -> Bool {
+        policy == other.policy && block.file == other.block.file && from == other.from
+            && to == other.to
+    }
+
+    private final class Block: Sendable {
         let policy: PolicyHeader
         let from: [Peer]
         let to: [Peer]
-        let service: Service
-        let place: SourcePlace
+        let file: String
+        let ids: [RuleID]
+        let services: [Service]
+        /// Lines and columns.
+        let positions: [(UInt32, UInt32)]
 
         init(
-            id: RuleID, policy: PolicyHeader, from: [Peer], to: [Peer], service: Service,
-            place: SourcePlace
+            policy: PolicyHeader, from: [Peer], to: [Peer], file: String, ids: [RuleID],
+            services: [Service], positions: [(UInt32, UInt32)]
         ) {
-            self.id = id
             self.policy = policy
             self.from = from
             self.to = to
-            self.service = service
-            self.place = place
+            self.file = file
+            self.ids = ids
+            self.services = services
+            self.positions = positions
         }
     }
 }
 
 extension Rule: Hashable {
     public static func == (left: Rule, right: Rule) -> Bool {
-        left.parts === right.parts
-            || left.id == right.id && left.place == right.place && left.policy == right.policy
-                && left.from == right.from && left.to == right.to && left.service == right.service
+        left.block === right.block && left.index == right.index
+            || left.id == right.id && left.place == right.place && left.service == right.service
+                && left.policy == right.policy && left.from == right.from && left.to == right.to
     }
 
     public func hash(into hasher: inout Hasher) {
