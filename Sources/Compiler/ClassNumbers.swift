@@ -2,18 +2,18 @@ internal import NetTypes
 internal import Policy
 internal import Rules
 
-/// Gives each class a number that depends on its rules only, so that a new class moves no other.
+/// Gives each class a number that depends only on the words by which rules speak of its peers.
+///
+/// A new class moves no other, and neither a change of rules nor of the peers' addresses moves a
+/// class: each admission that is keyed anew costs the kernel a walk over all of them
+/// (`nft_pipapo_remove`).
 struct ClassNumbers {
-    private let grants: [Grant]
-    private let grantsOfGroup: [[Int]]
     private(set) var numbers: [(groups: Classes.Groups, peerClass: Mark)] = []
     private var known: [Classes.Groups: (peerClass: Mark, comment: String)] = [:]
     private var taken: Set<Mark> = []
     private let descriptions: [String]
 
     init(grants: [Grant], grantsOfGroup: [[Int]]) {
-        self.grants = grants
-        self.grantsOfGroup = grantsOfGroup
         descriptions = grantsOfGroup.map { members in
             members.first.map { grants[$0].peers.description } ?? ""
         }
@@ -30,10 +30,8 @@ struct ClassNumbers {
     ) -> (peerClass: Mark, comment: String) {
         if let number = known[groups] { return number }
         var digest = Digest()
-        for grant in groups.flatMap({ grantsOfGroup[$0] }).sorted().map({ grants[$0] }) {
-            digest.combine(grant.rule.id.rawValue)
-            digest.combine(byte: grant.direction == .ingress ? 0 : 1)
-            grant.service.hash(into: &digest)
+        for description in groups.map({ descriptions[$0] }).sorted() {
+            digest.combine(description)
         }
         var peerClass = Mark.peerClass(hash: digest.value)
         while taken.contains(peerClass) {

@@ -137,6 +137,8 @@ extension DirectoryWatcher {
         IN_DELETE_SELF, IN_MOVE_SELF,
     ]
     private static let itself = [IN_DELETE_SELF, IN_MOVE_SELF]
+    /// What leads to the tree: whoever writes to files beside it wakes nobody.
+    private static let names = itself + [IN_CREATE, IN_DELETE, IN_MOVED_FROM, IN_MOVED_TO]
 
     /// Watches what is to be watched now, gives up the rest, and answers the files it came by.
     private mutating func watchAnew() throws(SystemError) -> [String] {
