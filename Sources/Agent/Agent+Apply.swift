@@ -14,9 +14,11 @@ extension Agent {
         let clock = ContinuousClock()
         let start = clock.now
         let topology = inputs.accepted.topology(observed: Array(observed.values), host: host)
-        for conflict in topology.conflicts where !compilation.topology.conflicts.contains(conflict)
-        {
-            logger.warning("\(ConflictStatus(conflict).message): \(conflict)")
+        let known = Set(compilation.topology.conflicts)
+        for conflict in topology.conflicts where !known.contains(conflict) {
+            let status = ConflictStatus(conflict)
+            let claimants = status.claimants.joined(separator: ", ")
+            logger.warning("\(status.subject) (\(claimants)): \(status.message); closed for all")
         }
         trimAt = ContinuousClock.now + .seconds(1)
         compilation = Compilation(of: inputs.accepted, for: topology) { concurrently($0, $1) }

@@ -18,11 +18,12 @@ extension Agent {
             watch(descriptor, .process, UInt64(UInt32(bitPattern: pid)))
         }
         if let host { found[host] = nil }
+        refusedEntries = refusedEntries.filter { found[$0.key] != nil }
         let gone = tenures.keys.filter { found[$0] == nil && $0 != host }
         for id in gone { leave(id) }
         let new = found.values.filter { tenures[$0.id] == nil }
         enter(new.sorted { $0.id < $1.id })
-        var changed = !gone.isEmpty || !new.isEmpty
+        var changed = !gone.isEmpty || new.contains { tenures[$0.id] != nil }
         for (id, found) in found {
             guard let old = observed[id], old.paths != found.paths || old.pids != found.pids else {
                 continue
@@ -74,12 +75,23 @@ extension Agent {
             case .success(let entry):
                 take(entry.tenure)
                 observed[found.id] = entry.observed
+                refusedEntries[found.id] = nil
                 if let holding = entry.holding { holdings[found.id] = holding }
             case .failure(let error):
-                // It may have gone while it was looked at; the next look tells.
-                logger.warning("\(found.paths.first ?? "\(found.pids)"): \(error)")
+                refuse(found, error)
             }
         }
+    }
+
+    /// Says once why a namespace can't be taken over, and tries again later: another agent may hold
+    /// it, or it may have gone while it was looked at.
+    private func refuse(_ found: NamespaceSource.Found, _ error: any Error) {
+        let reason = "\(error)"
+        if refusedEntries[found.id] != reason {
+            logger.warning("\(found.paths.first ?? "process \(found.pids)"): \(reason)")
+        }
+        refusedEntries[found.id] = reason
+        lookAgainAt = ContinuousClock.now + .seconds(5)
     }
 
     /// Reads the last counts of a namespace whose last name is gone, and lets it go.

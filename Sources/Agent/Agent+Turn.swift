@@ -43,13 +43,20 @@ extension Agent {
             readFiles(settled)
         }
         if let retryAt, retryAt <= now { retry() }
+        if let lookAgainAt, lookAgainAt <= now {
+            self.lookAgainAt = nil
+            if !refusedEntries.isEmpty, refreshNamespaces() { rebuild() }
+        }
         readDueRefusals(now)
         if let saveAt, saveAt <= now { save() }
         if let trimAt, trimAt <= now {
             self.trimAt = nil
             Memory.trim()
         }
-        let due = [retryAt, saveAt, trimAt, unsettled.values.min(), watchedRefusals.values.min()]
+        let due = [
+            retryAt, lookAgainAt, saveAt, trimAt, unsettled.values.min(),
+            watchedRefusals.values.min(),
+        ]
         return due.compactMap { $0 }.min().map { max(.zero, $0 - ContinuousClock.now) }
     }
 

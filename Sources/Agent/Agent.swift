@@ -32,6 +32,9 @@ public actor Agent {
     var lastSlot: UInt64 = 0
     var observed: [NamespaceID: ObservedNamespace] = [:]
     var host: NamespaceID?
+    /// Namespaces that could not be taken over, with the reason, and when to try again.
+    var refusedEntries: [NamespaceID: String] = [:]
+    var lookAgainAt: ContinuousClock.Instant?
 
     // What is wanted, and what the kernel holds.
     var compilation = Compilation(
