@@ -17,10 +17,15 @@ let package = Package(
     dependencies: [
         .package(url: "https://github.com/apple/swift-argument-parser", from: "1.8.2"),
         .package(url: "https://github.com/apple/swift-collections", from: "1.6.0"),
+        .package(
+            url: "https://github.com/apple/swift-configuration", from: "1.4.0", traits: ["YAML"]),
+        .package(url: "https://github.com/apple/swift-crypto", from: "4.5.2"),
+        .package(url: "https://github.com/apple/swift-http-types", from: "1.8.0"),
         .package(url: "https://github.com/apple/swift-log", from: "1.16.2"),
         .package(url: "https://github.com/apple/swift-system", from: "1.8.1"),
         .package(url: "https://github.com/apple/swift-nio", from: "2.101.2"),
         .package(url: "https://github.com/hummingbird-project/hummingbird", from: "2.28.1"),
+        .package(url: "https://github.com/groue/GRDB.swift", from: "7.10.0"),
         .package(url: "https://github.com/jpsim/Yams", from: "6.2.2"),
         .package(url: "https://github.com/swift-server/swift-service-lifecycle", from: "2.13.0"),
     ],
@@ -39,14 +44,37 @@ let package = Package(
                 .product(name: "Collections", package: "swift-collections"),
             ],
             swiftSettings: core),
+        .target(name: "HostRules", dependencies: ["NetTypes", "Rules"], swiftSettings: core),
+        // Shares nothing with Compiler and Rules, so that it can judge what they made.
+        .target(name: "Verifier", dependencies: ["NetTypes", "Policy"], swiftSettings: core),
         .target(
             name: "Reports", dependencies: ["NetTypes", "Policy", "Rules"], swiftSettings: core),
+
+        .target(
+            name: "Evidence",
+            dependencies: [
+                "NetTypes", "Policy", "Reports", "Verifier",
+                .product(name: "Crypto", package: "swift-crypto"),
+            ],
+            swiftSettings: core),
 
         // C.
         .target(name: "CLinux"),
         .systemLibrary(
             name: "CNetfilter", pkgConfig: "libnftnl",
             providers: [.apt(["libnftnl-dev", "libmnl-dev"])]),
+
+        .target(
+            name: "CBPF",
+            linkerSettings: [.linkedLibrary("bpf"), .linkedLibrary("elf"), .linkedLibrary("z")]),
+
+        // The eBPF programs, compiled by the build and carried inside the binary.
+        .executableTarget(name: "EmbedBPF", swiftSettings: shell),
+        .plugin(
+            name: "BPFObjectsPlugin", capability: .buildTool(), dependencies: ["EmbedBPF"],
+            path: "Plugins/BPFObjects"),
+        .target(
+            name: "BPFObjects", swiftSettings: shell, plugins: ["BPFObjectsPlugin"]),
 
         // Shell: input and output.
         .target(
@@ -59,10 +87,23 @@ let package = Package(
             name: "Nftables", dependencies: ["CNetfilter", "Linux", "NetTypes", "Rules"],
             swiftSettings: shell),
         .target(
+            name: "KernelReader", dependencies: ["Linux", "NetTypes", "Nftables", "Verifier"],
+            swiftSettings: shell),
+        .target(
+            name: "Audit",
+            dependencies: ["KernelReader", "Linux", "NetTypes", "Nftables", "Policy", "Verifier"],
+            swiftSettings: shell),
+        .target(
+            name: "HostFilter",
+            dependencies: ["BPFObjects", "CBPF", "HostRules", "Linux", "NetTypes", "Rules"],
+            swiftSettings: shell),
+        .target(
             name: "Agent",
             dependencies: [
-                "Compiler", "Linux", "NetTypes", "Nftables", "Policy", "Reports", "Rules",
+                "HostFilter", "HostRules",
+                "Compiler", "Linux", "NetTypes", "Nftables", "Policy", "Reports", "Rules", "Store",
                 .product(name: "Collections", package: "swift-collections"),
+                .product(name: "Crypto", package: "swift-crypto"),
                 .product(name: "Logging", package: "swift-log"),
                 .product(name: "ServiceLifecycle", package: "swift-service-lifecycle"),
             ],
@@ -70,13 +111,25 @@ let package = Package(
         .target(
             name: "API",
             dependencies: [
-                "Linux", "NetTypes", "Reports",
+                "Linux", "NetTypes", "Policy", "Reports",
+                .product(name: "Crypto", package: "swift-crypto"),
+                .product(name: "HTTPTypes", package: "swift-http-types"),
                 .product(name: "Hummingbird", package: "hummingbird"),
+                .product(name: "HummingbirdCore", package: "hummingbird"),
                 .product(name: "Logging", package: "swift-log"),
                 .product(name: "NIOCore", package: "swift-nio"),
                 .product(name: "NIOHTTP1", package: "swift-nio"),
                 .product(name: "NIOPosix", package: "swift-nio"),
                 .product(name: "ServiceLifecycle", package: "swift-service-lifecycle"),
+            ],
+            // The page is carried inside the binary.
+            resources: [.embedInCode("page.html")],
+            swiftSettings: shell),
+        .target(
+            name: "Store",
+            dependencies: [
+                "Linux", "NetTypes", "Policy", "Reports",
+                .product(name: "GRDB", package: "GRDB.swift"),
             ],
             swiftSettings: shell),
         .target(
@@ -85,11 +138,14 @@ let package = Package(
                 "Linux", "NetTypes", "Policy", .product(name: "Yams", package: "Yams"),
             ],
             swiftSettings: shell),
+        .target(
+            name: "CNI", dependencies: ["API", "NetTypes", "Reports"], swiftSettings: shell),
         .executableTarget(
             name: "CLI",
             dependencies: [
-                "Agent", "API", "Compiler", "Lab", "Linux", "NetTypes", "Policy", "Reports",
-                "Rules",
+                "Agent", "API", "Audit", "CNI", "Compiler", "Evidence", "KernelReader", "Lab",
+                "Linux", "NetTypes",
+                "Nftables", "Policy", "Reports", "Rules", "Store", "Verifier",
                 .product(name: "ArgumentParser", package: "swift-argument-parser"),
                 .product(name: "Logging", package: "swift-log"),
                 .product(name: "ServiceLifecycle", package: "swift-service-lifecycle"),
@@ -99,7 +155,11 @@ let package = Package(
 
         // In this package, so that the dependencies are built once; no product contains it.
         .executableTarget(
-            name: "Bench", dependencies: ["API", "Lab", "Linux", "NetTypes", "Reports"],
+            name: "Bench",
+            dependencies: [
+                "API", "HostFilter", "HostRules", "Lab", "Linux", "NetTypes", "Reports", "Rules",
+                "Verifier",
+            ],
             path: "Benchmarks", swiftSettings: shell),
 
         // Tests.
@@ -128,12 +188,34 @@ let package = Package(
             name: "ReportsTests", dependencies: ["NetTypes", "Policy", "Reports"],
             swiftSettings: shell),
         .testTarget(
+            name: "EvidenceTests",
+            dependencies: [
+                "Evidence", "Lab", "Linux", "NetTypes", "Policy", "Reports", "TestSupport",
+                "Verifier",
+            ],
+            exclude: ["check_reports.py"], swiftSettings: shell),
+        .testTarget(
             name: "APITests",
             dependencies: [
-                "API", "NetTypes", "Reports", .product(name: "Logging", package: "swift-log"),
+                "API", "NetTypes", "Policy", "Reports",
+                .product(name: "Logging", package: "swift-log"),
                 .product(name: "ServiceLifecycle", package: "swift-service-lifecycle"),
             ],
             swiftSettings: shell),
+        .testTarget(
+            name: "HostFilterTests",
+            dependencies: ["HostFilter", "HostRules", "Linux", "NetTypes", "Rules"],
+            swiftSettings: shell),
+        .testTarget(
+            name: "CNITests", dependencies: ["CNI", "NetTypes"], swiftSettings: shell),
+        .testTarget(name: "AgentTests", dependencies: ["Agent"], swiftSettings: shell),
+        .testTarget(
+            name: "StoreTests",
+            dependencies: [
+                "Linux", "NetTypes", "Policy", "Reports", "Store",
+                .product(name: "GRDB", package: "GRDB.swift"),
+            ],
+            exclude: ["Fixtures"], swiftSettings: shell),
         .testTarget(
             name: "KernelTests",
             dependencies: [
@@ -144,7 +226,9 @@ let package = Package(
         .testTarget(
             name: "DifferentialTests",
             dependencies: [
-                "Compiler", "Linux", "NetTypes", "Nftables", "Policy", "Rules", "TestSupport",
+                "Compiler", "HostFilter", "HostRules", "KernelReader", "Linux", "NetTypes",
+                "Nftables",
+                "Policy", "Rules", "TestSupport", "Verifier",
             ],
             exclude: ["Golden"], swiftSettings: shell),
     ]

@@ -1,12 +1,15 @@
 import API
 import Foundation
+import HostFilter
 import Lab
 import Linux
 import NetTypes
 
 /// Measures what the design promises, on real namespaces with the release build of the agent.
 ///
-/// Prints a table and writes `results/bench.json`. Being slow fails no run; being wrong does.
+/// Usage: `Bench [ENDPOINTS] [PART...]`. The parts are hostFilter, traffic, flood, policy,
+/// proof, and observation, which is a part of policy; without one all are measured. Prints a table and writes
+/// `results/bench.json`. Being slow fails no run; being wrong does.
 @main
 struct Bench {
     static func main() async {
@@ -19,11 +22,25 @@ struct Bench {
     }
 
     private static func run() async throws {
-        var size = 1000
-        if CommandLine.arguments.count > 1, let number = Int(CommandLine.arguments[1]) {
-            size = number
-        }
+        let words = CommandLine.arguments.dropFirst()
+        let size = words.compactMap { Int($0) }.first ?? 1000
+        let parts = Set(words.filter { Int($0) == nil })
+        func isWanted(_ part: String) -> Bool { parts.isEmpty || parts.contains(part) }
         var results = Results()
+        if isWanted("hostFilter") { try measureHostFilter(into: &results) }
+        if isWanted("traffic") { try await measureTraffic(into: &results) }
+        if isWanted("flood") { try await Observation.measureFlood(into: &results) }
+        if isWanted("policy") { try await measurePolicy(size, into: &results) }
+        // All of them would take ten minutes: docs/performance.md.
+        if isWanted("proof") { try await ProofCost.measure(size: size / 10, into: &results) }
+        if parts.contains("observation") {
+            try await Observation.measureAlone(size: size, into: &results)
+        }
+        print(results.table)
+        try results.write(to: "results/bench.json")
+    }
+
+    private static func measurePolicy(_ size: Int, into results: inout Results) async throws {
         let workload = try Workload(endpoints: size, rulesPerEndpoint: 100)
         do {
             try await measure(workload, into: &results)
@@ -32,15 +49,62 @@ struct Bench {
             throw error
         }
         try workload.remove()
-        print(results.table)
-        try results.write(to: "results/bench.json")
+    }
+
+    private static func measureHostFilter(into results: inout Results) throws {
+        let few = try HostFilterCost.measure(rules: 10)
+        let many = try HostFilterCost.measure(rules: 10_000)
+        for (title, target, times) in [
+            ("established", 80.0, \HostFilterCost.Times.established),
+            ("admitted", 150, \.admitted), ("refused", 150, \.refused),
+            ("refused, first of its flow", 150, \.refusedFirst),
+        ] as [(String, Double, KeyPath<HostFilterCost.Times, Double>)] {
+            results.add(
+                "host filter, 10 rules: \(title)", "ns", target: target, few[keyPath: times])
+            results.add(
+                "host filter, 10,000 rules: \(title)", "ns", target: target, many[keyPath: times])
+            results.add(
+                "host filter: \(title), 10,000 rules to 10", "times", target: 1.05,
+                many[keyPath: times] / few[keyPath: times])
+        }
+    }
+
+    /// The same connection without a filter, with tables, and with both layers.
+    private static func measureTraffic(into results: inout Results) async throws {
+        let workload = try Workload(endpoints: 20, rulesPerEndpoint: 100)
+        do {
+            let lab = try workload.up()
+            let traffic = TrafficCost(lab: lab, callee: .v4(0x0a3c_0101))
+            try workload.allowTraffic(port: traffic.port)
+            try await Quiet.wait()
+            let none = try traffic.measure(runs: 3)
+            for (title, mode) in [("nftables only", "off"), ("both layers", "on")] {
+                let agent = try await RunningAgent(
+                    lab: lab, workload: workload, hostFilter: mode)
+                defer { agent.kill() }
+                let figures = try traffic.measure(runs: 3)
+                results.add(
+                    "TCP throughput, \(title) to no filter", "ratio", target: nil,
+                    figures.throughput / none.throughput)
+                results.add(
+                    "TCP requests a second, \(title) to no filter", "ratio", target: nil,
+                    figures.requests / none.requests)
+                try await agent.stop()
+            }
+            try? HostFilter.removeAll(
+                root: "/sys/fs/bpf", host: NetworkNamespace(at: lab.fabricPath).id.inode)
+        } catch {
+            try? workload.remove()
+            throw error
+        }
+        try workload.remove()
     }
 
     private static func measure(_ workload: Workload, into results: inout Results) async throws {
         print("\(workload.size) namespaces, \(workload.ruleCount) rules")
         let lab = try workload.up()
         try await Quiet.wait()
-        let agent = try await RunningAgent(lab: lab, policies: workload.policies)
+        let agent = try await RunningAgent(lab: lab, workload: workload)
         defer { agent.kill() }
         results.add(
             "\(workload.size) endpoints with 100 rules each, from nothing", "s", target: 3,
@@ -66,8 +130,9 @@ struct Bench {
                 "\(title) removed, to last packet through: worst of 20", "ms", target: 10,
                 times.closed.worst)
         }
+        try await Observation.measure(workload, lab: lab, agent: agent, into: &results)
         try await agent.stop()
-        let again = try await RunningAgent(lab: lab, policies: workload.policies)
+        let again = try await RunningAgent(lab: lab, workload: workload)
         results.add("start over an enforced host", "s", target: 3, again.secondsToEnforced)
         defer { again.kill() }
         try await again.stop()

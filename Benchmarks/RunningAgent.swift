@@ -9,16 +9,18 @@ struct RunningAgent {
     private let process: Process
 
     /// Starts the agent and waits until every endpoint is enforced.
-    init(lab: Lab, policies: String) async throws {
-        let folder = URL(fileURLWithPath: policies).deletingLastPathComponent().path
+    init(lab: Lab, workload: Workload, hostFilter: String = "off") async throws {
+        let folder = workload.folder
         let binary = URL(fileURLWithPath: CommandLine.arguments[0])
             .deletingLastPathComponent().appendingPathComponent("ringfence")
         process = Process()
         process.executableURL = binary
         process.arguments = [
-            "agent", "--policies", policies, "--namespaces", lab.namespaceFolder,
+            "agent", "--policies", workload.policies, "--host-filter", hostFilter, "--namespaces",
+            lab.namespaceFolder,
             "--host-namespace", lab.fabricPath, "--state", folder + "/state",
-            "--socket", folder + "/agent.sock", "--log-level", "warning",
+            "--socket", folder + "/agent.sock", "--log-level",
+            ProcessInfo.processInfo.environment["RINGFENCE_BENCH_LOG"] ?? "warning",
         ]
         let clock = ContinuousClock()
         let start = clock.now

@@ -19,7 +19,8 @@ struct Workload {
     let caller = 1
     var called: Int { size / 2 }
 
-    var policies: String { folder + "/policies" }
+    /// In memory: a disk that takes its time for the save is not what is measured.
+    var policies: String { "/dev/shm/ringfence-bench-\(getpid())" }
     var state: String { folder + "/state" }
     var ruleCount: Int { size * rulesPerEndpoint }
 
@@ -28,7 +29,9 @@ struct Workload {
         self.rulesPerEndpoint = rulesPerEndpoint
         folder = NSTemporaryDirectory() + "ringfence-bench-\(getpid())"
         try FileManager.default.createDirectory(
-            atPath: folder + "/policies", withIntermediateDirectories: true)
+            atPath: policies, withIntermediateDirectories: true)
+        try FileManager.default.createDirectory(
+            atPath: folder, withIntermediateDirectories: true)
         let tenants = (0..<size).map { index in
             """
             apiVersion: ringfence/v1
@@ -62,7 +65,14 @@ struct Workload {
 
     func remove() throws {
         try Lab(named: "bench-\(getpid())").down()
+        try FileManager.default.removeItem(atPath: policies)
         try FileManager.default.removeItem(atPath: folder)
+    }
+
+    /// Lets the first endpoint call the second.
+    func allowTraffic(port: UInt16) throws {
+        let text = policy("traffic", from: 0, to: 1, [Int(port)], "tcp")
+        try write(text, to: "traffic.yaml")
     }
 
     /// Who calls the tenant.

@@ -2,7 +2,7 @@
 
 Usage: run.py
 
-Needs root. All that the tests say goes to results/test.log; failures are shown as they come.
+Needs root. All that tests and scripts say goes to results/test.log; failures are shown as they come, and again at the end.
 """
 
 import collections
@@ -17,6 +17,8 @@ ROOT = os.path.dirname(os.path.dirname(os.path.abspath(__file__)))
 REPORT = "results/test.xml"
 # Swift Testing and XCTest write a file each.
 REPORTS = ["results/test-swift-testing.xml", REPORT]
+# What is tried from outside, on the program that was built: each writes a list of measures.
+SCRIPTS = [["monitoring/check.py", "--short"], ["counts/counts.py", "--short"]]
 
 
 class Suite:
@@ -33,18 +35,22 @@ def targets():
 
 
 def run_tests():
-    """Runs the tests; whether all passed, how long it took, and what each suite did."""
+    """Runs the tests; whether all passed, how long it took, what each suite did, and what the
+    failed tests said."""
     start = time.monotonic()
     passed = True
     suites = {}
+    complaints = []
     with open("results/test.log", "w", encoding="utf-8") as log:
         for target in targets():
-            passed = run_target(target, log) and passed
+            passed = run_target(target, log, complaints) and passed
             suites.update(read_suites())
-    return passed, time.monotonic() - start, dict(sorted(suites.items()))
+        for script in SCRIPTS:
+            passed = run_script(script, log, suites, complaints) and passed
+    return passed, time.monotonic() - start, dict(sorted(suites.items())), complaints
 
 
-def run_target(target, log):
+def run_target(target, log, complaints):
     for path in REPORTS:
         if os.path.exists(path):
             os.remove(path)
@@ -54,9 +60,38 @@ def run_target(target, log):
             errors="replace") as tests:
         for line in tests.stdout:
             log.write(line)
-            if line.startswith("✘") or "error:" in line or "Fatal error" in line:
+            if line.startswith("✘") or "error:" in line or "Fatal error" in line \
+                    or "runtime failure" in line or " crashed" in line:
                 print(line, end="", flush=True)
+                complaints.append(line)
     return tests.returncode == 0
+
+
+def run_script(script, log, suites, complaints):
+    """Runs a script on the program, and takes its measures as the tests of a suite."""
+    name = os.path.splitext(script[0])[0]
+    results = f"results/test-{os.path.basename(name)}.json"
+    if os.path.exists(results):
+        os.remove(results)
+    suite = suites[name] = Suite()
+    start = time.monotonic()
+    done = subprocess.run(
+        [sys.executable, "-B", script[0], ".build/debug/ringfence", *script[1:], "--results",
+         results], stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True, errors="replace",
+        check=False)
+    suite.seconds = time.monotonic() - start
+    log.write(done.stdout)
+    measures = []
+    if os.path.exists(results):
+        with open(results, encoding="utf-8") as file:
+            measures = json.load(file)
+    suite.tests = max(len(measures), 1)
+    suite.failures = sum(not measure["pass"] for measure in measures)
+    if done.returncode != 0:
+        suite.failures = max(suite.failures, 1)
+        print(done.stdout, end="", flush=True)
+        complaints += [line + "\n" for line in done.stdout.splitlines()[-20:]]
+    return done.returncode == 0
 
 
 def read_suites():
@@ -65,12 +100,40 @@ def read_suites():
     for path in REPORTS:
         if not os.path.exists(path):
             continue
-        for case in xml.etree.ElementTree.parse(path).iter("testcase"):
+        for case in cases(path):
             suite = suites[".".join(case.get("classname", "?").split(".")[:2])]
             suite.tests += 1
             suite.failures += case.find("failure") is not None
             suite.seconds += float(case.get("time", 0))
     return dict(sorted(suites.items()))
+
+
+def cases(path):
+    """The test cases of a report; none where the tests crashed before they wrote it."""
+    try:
+        return list(xml.etree.ElementTree.parse(path).iter("testcase"))
+    except xml.etree.ElementTree.ParseError:
+        return []
+
+
+def run_scripts():
+    """Plays with the program itself, each for a short while; gives a measure of each."""
+    binary = subprocess.run(["swift", "build", "--show-bin-path"], capture_output=True, text=True,
+                            check=True).stdout.strip() + "/ringfence"
+    scripts = [
+        ("what a service manager can count on", ["soak/service.py", binary]),
+        ("a short soak", ["soak/soak.py", binary, "--kills", "16", "--births", "8", "--seconds", "60",
+                          "--results", "results/soak-short.json"]),
+    ]
+    measures = []
+    for name, words in scripts:
+        done = subprocess.run([sys.executable, "-B", *words], capture_output=True, text=True,
+                              check=False, timeout=300)
+        passed = done.returncode == 0
+        if not passed:
+            print(done.stdout + done.stderr)
+        measures.append((name, "", True, passed, passed))
+    return measures
 
 
 def lint():
@@ -97,7 +160,8 @@ def main():
         sys.exit("the tests make namespaces: run them as root")
     os.chdir(ROOT)
     os.makedirs("results", exist_ok=True)
-    passed, seconds, suites = run_tests()
+    passed, seconds, suites, failed = run_tests()
+    scripts = run_scripts()
     show(suites)
     complaints = lint()
     tests = sum(suite.tests for suite in suites.values())
@@ -110,7 +174,7 @@ def main():
         ("failed tests", "tests", 0, failures, failures == 0),
         ("time of all tests", "s", "none", round(seconds, 1), True),
         ("complaints about the format", "places", 0, complaints, complaints == 0),
-    ] + [
+    ] + scripts + [
         (f"failed tests of {name}, of {suite.tests} in {suite.seconds:.2f} s", "tests", 0,
          suite.failures, suite.failures == 0) for name, suite in suites.items()]
     keys = ("measure", "unit", "target", "measured", "pass")
@@ -118,6 +182,9 @@ def main():
         json.dump([dict(zip(keys, measure)) for measure in measures], file, indent=2)
         file.write("\n")
     print(f"{complaints} complaints about the format, {seconds:.0f} s")
+    # Said once more at the end: of a long log, that is what people see, and some stores keep no more.
+    for line in failed:
+        print(line.rstrip()[:400])
     print(f"{tests - failures} passed, {failures} failed")
     sys.exit(0 if passed and all(measure[-1] for measure in measures) else 1)
 

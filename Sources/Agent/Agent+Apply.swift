@@ -1,4 +1,5 @@
 internal import Compiler
+internal import Linux
 internal import Logging
 internal import NetTypes
 internal import Nftables
@@ -13,30 +14,30 @@ extension Agent {
     func rebuild() {
         let clock = ContinuousClock()
         let start = clock.now
-        let topology = inputs.accepted.topology(observed: Array(observed.values), host: host)
+        let topology = inputs.accepted.topology(
+            observed: Array(observed.values), host: host, announced: announced.claims)
         let known = Set(compilation.topology.conflicts)
         for conflict in topology.conflicts where !known.contains(conflict) {
             let status = ConflictStatus(conflict)
             let claimants = status.claimants.joined(separator: ", ")
             logger.warning("\(status.subject) (\(claimants)): \(status.message); closed for all")
         }
-        trimAt = ContinuousClock.now + .seconds(1)
         compilation = Compilation(of: inputs.accepted, for: topology) { concurrently($0, $1) }
         explanations = [:]
         apply(
             to: holdings.keys.filter { compilation.states[$0] == nil }
                 + topology.endpoints.map(\.id),
             compileTime: clock.now - start, readTime: .zero)
+        trimAt = clock.now + .seconds(1)
     }
 
     /// Compiles what some policy files touch.
     func follow(_ changed: Set<String>, readTime: Duration) {
         let clock = ContinuousClock()
         let start = clock.now
-        let next = compilation.following(inputs.accepted, changed: changed)
-        compilation = next.compilation
+        let touched = compilation.follow(inputs.accepted, changed: changed)
         explanations = [:]
-        apply(to: next.changed.sorted(), compileTime: clock.now - start, readTime: readTime)
+        apply(to: touched.sorted(), compileTime: clock.now - start, readTime: readTime)
     }
 
     /// Tries again what could not be brought into force.
@@ -63,6 +64,34 @@ extension Agent {
         let presence: TablePresence
         let held: EndpointState?
         let wanted: EndpointState
+        let witness: ChangeWitness
+
+        /// Comes into force on some thread; what is counted is written down at every step.
+        func apply() -> Outcome {
+            var outcome = Outcome()
+            do throws(NftablesError) {
+                let changes = wanted.changes(from: held)
+                outcome.going = try witness.prepare(tenure.table, changes)
+                let answered: EndpointTable.Witness = { retired, digest in
+                    outcome.retired += retired
+                    witness.answered(retired, digest)
+                }
+                outcome.retired = try tenure.table.apply(
+                    changes, presence: presence,
+                    witness: changes.rules.removed.isEmpty ? nil : answered)
+            } catch {
+                outcome.error = error
+            }
+            return outcome
+        }
+    }
+
+    /// What became of a change; where it failed half-way, some rules may have gone.
+    private struct Outcome: Sendable {
+        var retired = EndpointTable.Retired()
+        /// What rules had counted that were to go.
+        var going: [Journal.Going] = []
+        var error: NftablesError?
     }
 
     /// Brings the endpoints into their wanted state: one transaction each, and none for those that
@@ -72,6 +101,9 @@ extension Agent {
     ) {
         let clock = ContinuousClock()
         let start = clock.now
+        if configuration.hostFilter == .only {
+            return applyOutside(to: Array(ids), compileTime, readTime)
+        }
         let work: [Work] = ids.compactMap { id in
             guard let tenure = tenures[id], id != host else { return nil }
             let holding = holdings[id]
@@ -79,16 +111,18 @@ extension Agent {
             guard holding?.state != wanted || holding?.presence != .owned else { return nil }
             return Work(
                 id: id, tenure: tenure, presence: holding?.presence ?? .absent,
-                held: holding?.state, wanted: wanted)
+                held: holding?.state, wanted: wanted,
+                witness: ChangeWitness(
+                    journal: journal, endpoint: endpointName(id), id: id,
+                    held: holding?.state?.rules ?? [:], isSocketKept: keeper?.isKept(id) ?? false))
         }
+        defer { if work.isEmpty { applyHostFilter(to: Array(ids)) } }
         guard !work.isEmpty else { return }
+        for work in work where work.presence == .damaged { salvage(work.id, work.tenure) }
         let results = concurrently(work.count) { index in
-            let work = work[index]
-            return Result { () throws(NftablesError) in
-                try work.tenure.table.apply(
-                    work.wanted.changes(from: work.held), presence: work.presence)
-            }
+            work[index].apply()
         }
+        applyHostFilter(to: Array(ids))
         let end = clock.now
         let isNew = work.contains { $0.held != $0.wanted }
         if isNew { ledger.generation += 1 }
@@ -97,6 +131,7 @@ extension Agent {
             finished: self.clock(), changedEndpoints: work.count,
             readMilliseconds: readTime.milliseconds, compileMilliseconds: compileTime.milliseconds,
             applyMilliseconds: (end - start).milliseconds)
+        if isNew, let lastApply { noteGeneration(lastApply) }
         logger.info(
             isNew ? "generation \(ledger.generation)" : "tables taken over",
             metadata: [
@@ -106,15 +141,81 @@ extension Agent {
         saveSoon()
     }
 
-    private func finish(_ work: Work, _ result: Result<EndpointTable.Retired, NftablesError>) {
-        switch result {
-        case .success(let retired):
+    /// Applies to the host filter alone; tables of an earlier agent go once it stands.
+    private func applyOutside(
+        to ids: [NamespaceID], _ compileTime: Duration, _ readTime: Duration
+    ) {
+        let clock = ContinuousClock()
+        let start = clock.now
+        applyHostFilter(to: ids)
+        let end = clock.now
+        ledger.generation += 1
+        for id in ids where guarded.contains(id) && hostFilterProblem == nil {
+            removeTable(of: id)
+            outsideGenerations[id] = ledger.generation
+        }
+        lastApply = ApplyStatus(
+            finished: self.clock(), changedEndpoints: ids.count,
+            readMilliseconds: readTime.milliseconds, compileMilliseconds: compileTime.milliseconds,
+            applyMilliseconds: (end - start).milliseconds)
+        if let lastApply { noteGeneration(lastApply) }
+        logger.info(
+            "generation \(ledger.generation)",
+            metadata: [
+                "endpoints": "\(ids.count)", "compile": "\(compileTime)",
+                "host filter": "\(end - start)",
+            ])
+        saveSoon()
+    }
+
+    /// Keeps what can still be read of a table that is about to be made anew.
+    private func salvage(_ id: NamespaceID, _ tenure: Tenure) {
+        guard let remains = try? tenure.table.remains() else { return }
+        takeRefusals(remains.counts, of: id)
+        ledger.book.leave(id)
+        ledger.tables?[id] = nil
+        carry(
+            Carried(
+                layer: .nftables, endpoint: endpointName(id), remains.counts.rules,
+                of: remains.state.rules, refused: remains.counts.totals))
+    }
+
+    private func removeTable(of id: NamespaceID) {
+        guard let tenure = tenures[id], holdings[id] != nil else { return }
+        do throws(NftablesError) {
+            try tenure.table.remove()
+            holdings[id] = nil
+        } catch {
+            logger.error("the table of \(observed[id]?.name ?? "\(id)") stays: \(error)")
+        }
+    }
+
+    private func finish(_ work: Work, _ outcome: Outcome) {
+        var carried = Carried(
+            layer: .nftables, endpoint: endpointName(work.id), outcome.retired.rules,
+            of: work.held?.rules ?? [:])
+        if let error = outcome.error {
+            failed(work, error)
+            let left = holdings[work.id]?.state?.rules
+            for rule in outcome.going where left?[Mark(rawValue: rule.mark)] == nil && left != nil {
+                // The kernel's answer was lost; this is what was read just before.
+                guard outcome.retired.rules[Mark(rawValue: rule.mark)] == nil else { continue }
+                carried.rules[rule.rule, default: RuleCount()] += rule.count
+            }
+        } else {
             holdings[work.id] = Holding(
                 presence: .owned, state: work.wanted, generation: ledger.generation)
-            ledger.carry(retired.rules, of: work.held?.rules ?? [:])
-            if !retired.rules.isEmpty { saveAt = ContinuousClock.now }
-        case .failure(let error):
-            failed(work, error)
+            keep(work.tenure)
+        }
+        carry(carried, of: work.id)
+    }
+
+    /// Leaves a copy of the socket that owns the table with the service manager.
+    private func keep(_ tenure: Tenure) {
+        do throws(SystemError) {
+            try keeper?.keep(tenure.table.socket, of: tenure.id)
+        } catch {
+            logger.warning("the table of \(tenure.id) has no owner after a crash: \(error)")
         }
     }
 

@@ -9,7 +9,9 @@ extension Agent {
     /// Finds namespaces that came and went; answers whether the topology may be another now.
     @discardableResult
     func refreshNamespaces() -> Bool {
-        let claims = inputs.accepted.tenants.values.flatMap(\.claims).map(\.target)
+        let claims =
+            (inputs.accepted.tenants.values.flatMap(\.claims)
+            + announced.claims.values.flatMap(\.self)).map(\.target)
         let paths = claims.compactMap { if case .path(let path) = $0 { path } else { nil } }
         let pids = claims.compactMap { if case .pid(let pid) = $0 { pid } else { nil } }
         let known = Set(source.processDescriptors.keys)
@@ -18,6 +20,9 @@ extension Agent {
             watch(descriptor, .process, UInt64(UInt32(bitPattern: pid)))
         }
         if let host { found[host] = nil }
+        announced.keep { announcement in
+            found[announcement.id].map(announcement.isOf) ?? false
+        }
         refusedEntries = refusedEntries.filter { found[$0.key] != nil }
         let gone = tenures.keys.filter { found[$0] == nil && $0 != host }
         for id in gone { leave(id) }
@@ -67,8 +72,8 @@ extension Agent {
     func enter(_ found: [NamespaceSource.Found]) {
         let first = lastSlot + 1
         lastSlot += UInt64(found.count)
-        let entries = concurrently(found.count) { index in
-            Result { try Entry(found[index], slot: first + UInt64(index)) }
+        let entries = concurrently(found.count) { [keeper] index in
+            Result { try Entry(found[index], slot: first + UInt64(index), keeper: keeper) }
         }
         for (entry, found) in zip(entries, found) {
             switch entry {
@@ -77,6 +82,7 @@ extension Agent {
                 observed[found.id] = entry.observed
                 refusedEntries[found.id] = nil
                 if let holding = entry.holding { holdings[found.id] = holding }
+                credit(entry.leftovers, of: found.id)
             case .failure(let error):
                 refuse(found, error)
             }
@@ -96,16 +102,20 @@ extension Agent {
 
     /// Reads the last counts of a namespace whose last name is gone, and lets it go.
     private func leave(_ id: NamespaceID) {
+        keeper?.drop(id)
         guard let tenure = tenures.removeValue(forKey: id) else { return }
         if let holding = holdings.removeValue(forKey: id), let state = holding.state {
             do {
                 let counts = try tenure.table.counts()
                 takeRefusals(counts, of: id)
-                ledger.carry(counts.rules, of: state.rules)
-                for count in counts.unkept.values { ledger.unkept += count }
+                carry(
+                    Carried(
+                        layer: .nftables, endpoint: endpointName(id), counts.rules,
+                        of: state.rules, refused: counts.totals))
             } catch {
                 logger.error("last counts of \(observed[id]?.name ?? "\(id)"): \(error)")
             }
+            ledger.tables?[id] = nil
             ledger.book.leave(id)
             saveSoon()
         }
@@ -146,15 +156,17 @@ private struct Entry: Sendable {
     let tenure: Tenure
     let observed: ObservedNamespace
     let holding: Holding?
+    let leftovers: [Leftover]
 
-    init(_ found: NamespaceSource.Found, slot: UInt64) throws {
+    init(_ found: NamespaceSource.Found, slot: UInt64, keeper: SocketKeeper?) throws {
         let namespace =
             if let path = found.paths.first {
                 try NetworkNamespace(at: path)
             } else {
                 try NetworkNamespace(pid: found.pids.first ?? 0)
             }
-        tenure = try Tenure(entering: namespace, slot: slot)
+        tenure = try Tenure(entering: namespace, slot: slot, keeper: keeper)
+        leftovers = tenure.isInherited ? try tenure.table.takeLeftovers() : []
         observed = ObservedNamespace(
             id: found.id, paths: found.paths, pids: found.pids,
             interfaces: try tenure.interfaces())

@@ -1,11 +1,13 @@
 internal import Linux
 internal import Logging
 internal import Policy
+internal import Reports
 
 extension Agent {
     /// Takes what the watch has seen.
     func policiesChanged() {
         let now = ContinuousClock.now
+        savedAt = savedAt ?? now
         do {
             let changes = try watcher.drain()
             for (path, change) in changes.files where change != .written {
@@ -77,18 +79,62 @@ extension Agent {
         }
         guard !changes.isEmpty else { return }
         let errors = inputs.errors
-        let tenants = inputs.accepted.tenants
+        let before = inputs.accepted
+        let generation = ledger.generation
         let changed = inputs.take(changes)
-        snapshot.forgetBytes()
+        snapshot.forgetBytes(of: changes.keys)
         for (path, diagnostics) in inputs.errors where errors[path] != diagnostics {
             for diagnostic in diagnostics { logger.error("\(diagnostic)") }
+            parseErrors += UInt64(diagnostics.count)
         }
-        guard isReady, !changed.isEmpty else { return }
-        if inputs.accepted.tenants == tenants {
-            follow(changed, readTime: readTime)
+        if inputs.errors != errors { tell(.errors(inputs.diagnostics.map(\.description))) }
+        guard !changed.isEmpty else {
+            savedAt = nil
+            return
+        }
+        noteFiles(changed)
+        defer {
+            keep(changed)
+            for path in changed.keys {
+                retiredRules.note(
+                    before.files[path], inputs.accepted.files[path], last: generation)
+            }
+        }
+        guard isReady else { return }
+        if inputs.accepted.tenants == before.tenants {
+            follow(Set(changed.keys), readTime: readTime)
         } else {
             refreshNamespaces()
             rebuild()
+        }
+    }
+
+    /// Takes what was in force when the last agent stopped, so that what lies in the directory now
+    /// is a change to it, as it would have been had that agent gone on.
+    func takeKeptPolicies() {
+        let kept = acceptedFiles.read()
+        guard !kept.isEmpty else { return }
+        noteFiles(inputs.take(kept.mapValues { .bytes($0) }))
+        // They were in force before.
+        fileChanges = []
+        snapshot = watcher.directory.snapshot()
+        var changes: [String: PolicyInputs.Content] = [:]
+        let paths = Set(snapshot.files.keys).union(snapshot.problems.keys).union(kept.keys)
+        for path in paths where snapshot.files[path]?.bytes != kept[path] || kept[path] == nil {
+            changes[path] = content(at: path)
+        }
+        for diagnostics in inputs.errors where changes[diagnostics.key] == nil {
+            for diagnostic in diagnostics.value { logger.error("\(diagnostic)") }
+        }
+        take(changes, readTime: .zero)
+        snapshot.forgetBytes()
+    }
+
+    /// Keeps what is in force for the next start, once the kernel has it.
+    func keep(_ files: [String: [UInt8]?]) {
+        guard isReady else { return unkept.merge(files) { $1 } }
+        scribe.keep(files) { [logger] error in
+            logger.error("what is in force can't be kept for the next start: \(error)")
         }
     }
 }

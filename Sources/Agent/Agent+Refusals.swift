@@ -70,33 +70,52 @@ extension Agent {
     ) throws(NftablesError) {
         let final = try tenure.table.forget(Array(counts.refused.keys))
         takeRefusals(TableCounts(refused: final.refused), of: id)
-        ledger.book.leave(final.refused.keys, of: id)
+        ledger.book.leave(final.refused.keys.map { RefusalBook.Key(endpoint: id, flow: $0) })
+        // What is only in memory now should be there for as short a time as can be.
+        saveAt = ContinuousClock.now
     }
 
     /// Takes a reading into the book and tells who listens; answers whether anything was new.
     @discardableResult
     func takeRefusals(_ counts: TableCounts, of id: NamespaceID) -> Bool {
+        if !counts.totals.isEmpty, let name = endpointName(id) {
+            ledger.tables = ledger.tables ?? [:]
+            ledger.tables?[id] = TableTotals(endpoint: name, refused: counts.totals)
+        }
+        var flows: [RefusalBook.Key: Count] = [:]
+        for (flow, count) in counts.refused {
+            flows[RefusalBook.Key(endpoint: id, flow: flow)] = count
+        }
+        return takeRefusals(flows)
+    }
+
+    /// Takes refused flows of either layer into the book.
+    @discardableResult
+    func takeRefusals(_ flows: [RefusalBook.Key: Count]) -> Bool {
         let before = ledger.book.packets
         // The book can't be looked into while it takes the reading.
         let isFull = ledger.book.totals.count >= 4096
-        let new = ledger.book.take(
-            counts.refused, of: id, at: clock(), generation: ledger.generation
-        ) { attribution(of: $0, at: id, isBookFull: isFull) }
+        let new = ledger.book.take(flows, at: clock(), generation: ledger.generation) {
+            attribution(of: $0, isBookFull: isFull)
+        }
         guard ledger.book.packets != before else { return false }
         saveSoon()
         guard !streams.isEmpty else { return true }
         for key in new {
             guard let record = ledger.book.records[key] else { continue }
-            let violation = violation(record)
-            for stream in streams.values { stream.yield(violation) }
+            tell(.violation(violation(record)))
         }
         return true
     }
 
     /// Who stands at the ends of a refused flow.
     private func attribution(
-        of flow: RefusedFlow, at id: NamespaceID, isBookFull: Bool
+        of key: RefusalBook.Key, isBookFull: Bool
     ) -> RefusalBook.Attribution {
+        let (id, flow) = (key.endpoint, key.flow)
+        if let host = key.host {
+            return attribution(of: flow, at: id, host, isBookFull: isBookFull)
+        }
         let own = endpoint(id)?.addresses ?? observed[id]?.addresses ?? []
         let isIngress = own.contains(flow.destination)
         let (source, sourceParty) = end(
@@ -107,6 +126,22 @@ extension Agent {
             source: source, destination: destination, sourceParty: sourceParty,
             destinationParty: destinationParty, direction: isIngress ? .ingress : .egress,
             reason: reason(flow))
+    }
+
+    /// The host filter knows by the veth who sent what.
+    private func attribution(
+        of flow: RefusedFlow, at id: NamespaceID, _ host: RefusalBook.HostRefusal, isBookFull: Bool
+    ) -> RefusalBook.Attribution {
+        let isIngress = host.direction == .ingress
+        let (source, sourceParty) = end(
+            flow.source, isHere: isIngress ? host.sender : id, isBookFull: isBookFull)
+        let (destination, destinationParty) = end(
+            flow.destination, isHere: isIngress ? id : nil, isBookFull: isBookFull)
+        let isShared = host.reason == .noRule && reason(flow) == .conflict
+        return RefusalBook.Attribution(
+            source: source, destination: destination, sourceParty: sourceParty,
+            destinationParty: destinationParty, direction: host.direction,
+            reason: isShared ? .conflict : host.reason)
     }
 
     private func reason(_ flow: RefusedFlow) -> RefusalReason {
@@ -137,16 +172,17 @@ extension Agent {
                 .tenant(owner.tenant)
             )
         }
-        let end = ViolationEnd(address: address)
-        if compilation.topology.host.contains(address) { return (end, .host) }
-        if compilation.topology.isWorld(address) { return (end, .world) }
-        return (end, isBookFull ? .others : .address(address))
+        let party: PartyName =
+            if compilation.topology.host.contains(address) {
+                .host
+            } else if compilation.topology.isWorld(address) {
+                .world
+            } else {
+                // Totals must not grow with what a sender invents.
+                isBookFull ? .others : .address(address)
+            }
+        return (ViolationEnd(address: address, party: party.kind), party)
     }
 
     func endpoint(_ id: NamespaceID) -> Endpoint? { compilation.endpoint(id) }
-}
-
-extension PartyName {
-    /// Addresses beyond the first few thousand: totals must not grow with what a sender invents.
-    fileprivate static let others = PartyName(kind: .address, name: "others")
 }

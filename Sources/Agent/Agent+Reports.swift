@@ -14,6 +14,7 @@ struct ExplanationKey: Hashable {
     let peer: IPAddress
     let ipProtocol: UInt8
     let port: UInt16
+    let wasAdmitted: Bool
 }
 
 extension Agent {
@@ -25,14 +26,16 @@ extension Agent {
         return Violation(
             first: record.first, last: record.last, source: record.attribution.source,
             destination: record.attribution.destination, ipProtocol: number,
-            ports: hasPorts
+            ports: hasPorts && (flow.sourcePort, flow.destinationPort) != (0, 0)
                 ? .init(source: flow.sourcePort, destination: flow.destinationPort) : nil,
             message: number.isICMP
                 ? .init(
                     type: UInt8(flow.destinationPort >> 8),
                     code: UInt8(truncatingIfNeeded: flow.destinationPort)) : nil,
-            direction: record.attribution.direction, reason: record.attribution.reason,
-            packets: record.count.packets, bytes: record.count.bytes,
+            direction: record.attribution.direction,
+            layer: record.key.host == nil ? .nftables : .hostFilter,
+            reason: record.attribution.reason, packets: record.count.packets,
+            bytes: record.count.bytes, flows: record.flows,
             closest: explanation(record), generation: record.generation)
     }
 
@@ -45,52 +48,50 @@ extension Agent {
         let key = ExplanationKey(
             endpoint: endpoint.id, direction: direction,
             peer: direction == .egress ? flow.destination : flow.source,
-            ipProtocol: flow.ipProtocol, port: flow.destinationPort)
+            ipProtocol: flow.ipProtocol, port: flow.destinationPort,
+            wasAdmitted: record.attribution.reason == .revoked)
         if let known = explanations[key] { return known }
-        let found = inputs.accepted.explanation(
-            for: Flow(
-                source: flow.source, destination: flow.destination,
-                ipProtocol: IPProtocol(rawValue: flow.ipProtocol), sourcePort: flow.sourcePort,
-                destinationPort: flow.destinationPort),
-            at: endpoint, direction: direction, in: compilation.topology)
+        let judged = Flow(
+            source: flow.source, destination: flow.destination,
+            ipProtocol: IPProtocol(rawValue: flow.ipProtocol), sourcePort: flow.sourcePort,
+            destinationPort: flow.destinationPort)
+        let former = key.wasAdmitted ? former(judged, at: endpoint, direction) : nil
+        let found =
+            former
+            ?? inputs.accepted.explanation(
+                for: judged, at: endpoint, direction: direction, in: compilation.topology)
         if explanations.count > 4096 { explanations = [:] }
         explanations[key] = found
         return found
     }
 
-    public func violations(since: Timestamp?) -> ViolationsReport {
-        readAllRefusals()
-        let records = ledger.book.records.values.filter { record in
-            since.map { record.last >= $0 } ?? true
+    /// The rule that admitted a flow before it was cut, if that is known.
+    private func former(
+        _ flow: Flow, at endpoint: Endpoint, _ direction: Direction
+    ) -> Explanation? {
+        let policies = inputs.accepted
+        let entry = retiredRules.latest {
+            policies.admits(
+                $0, flow, at: endpoint, direction: direction, in: compilation.topology)
         }
-        return ViolationsReport(
-            violations: records.map(violation).sorted { $0.last < $1.last },
-            notRecorded: ledger.book.forgotten)
-    }
-
-    /// Each violation as it is found.
-    public nonisolated func violationStream() -> AsyncStream<Violation> {
-        let (stream, continuation) = AsyncStream<Violation>.makeStream(
-            bufferingPolicy: .bufferingNewest(10_000))
-        let number = UInt64.random(in: 0...UInt64.max)
-        continuation.onTermination = { [weak self] _ in
-            Task { await self?.close(stream: number) }
+        return entry.map {
+            Explanation(
+                rule: RuleReference($0.rule),
+                lack: "the rule admitted it up to generation \($0.generation), and was taken away",
+                fix: "put the rule back, or end what still calls")
         }
-        Task { await open(stream: number, continuation) }
-        return stream
     }
 
-    private func open(stream number: UInt64, _ continuation: AsyncStream<Violation>.Continuation) {
-        streams[number] = continuation
-    }
+    public func status() -> StatusReport { status(otherPrograms: otherPrograms()) }
 
-    private func close(stream number: UInt64) { streams[number] = nil }
-
-    public func status() -> StatusReport {
+    /// The same without looking at the hooks, which takes a thread in the host's namespace.
+    func status(otherPrograms: [String]?) -> StatusReport {
         let policies = inputs.accepted
         return StatusReport(
             agent: AgentStatus(
                 version: Agent.version, pid: getpid(), started: started,
+                hostFilter: .init(rawValue: configuration.hostFilter.rawValue) ?? .off,
+                hostFilterProblem: hostFilterProblem, otherPrograms: otherPrograms,
                 generation: ledger.generation),
             policies: PolicyStatus(
                 directory: configuration.policies, files: policies.files.count,
@@ -112,11 +113,13 @@ extension Agent {
     /// The release that this code belongs to.
     public static let version = "0.1.0"
 
-    private func status(_ endpoint: Endpoint) -> EndpointStatus {
+    func status(_ endpoint: Endpoint) -> EndpointStatus {
         let holding = holdings[endpoint.id]
         let state: EndpointStatus.State =
             if holding?.problem != nil {
                 .dirty
+            } else if configuration.hostFilter == .only {
+                guarded.contains(endpoint.id) && hostFilterProblem == nil ? .enforced : .unknown
             } else if holding?.presence != .owned {
                 .unknown
             } else if compilation.errors[endpoint.id] != nil {
@@ -129,8 +132,16 @@ extension Agent {
         return EndpointStatus(
             name: endpoint.name, tenant: endpoint.tenant, state: state,
             addresses: endpoint.addresses,
-            generation: holding?.presence == .owned ? holding?.generation : nil,
-            lastError: holding?.problem ?? compilation.errors[endpoint.id]?.description)
+            generation: holding?.presence == .owned
+                ? holding?.generation : outsideGenerations[endpoint.id],
+            lastError: holding?.problem ?? compilation.errors[endpoint.id]?.description
+                ?? unguarded(endpoint.id))
+    }
+
+    /// Why the host filter does not stand at an endpoint though it should.
+    private func unguarded(_ id: NamespaceID) -> String? {
+        guard configuration.hostFilter != .off, !guarded.contains(id) else { return nil }
+        return "no veth of it ends in the host namespace: the host filter does not see it"
     }
 }
 

@@ -1,26 +1,43 @@
+internal import Glibc
 internal import Linux
 internal import Logging
+internal import NetTypes
 internal import Nftables
 internal import Policy
 internal import Reports
+internal import Rules
+internal import Store
 
 extension Agent {
     /// Reads everything once, then brings every endpoint into its state.
     func start() throws {
+        let clock = ContinuousClock()
+        let begun = clock.now
         readLedger()
+        store.record(AgentRun(started: started, version: Agent.version, pid: getpid()))
         try enterHost()
+        takeKeptPolicies()
         rescanPolicies()
+        let policiesRead = clock.now
         refreshNamespaces()
+        logger.info(
+            "read everything once",
+            metadata: [
+                "policies": "\(policiesRead - begun)", "namespaces": "\(clock.now - policiesRead)",
+            ])
+        carryVanished()
+        finishUnfinished()
+        keeper?.dropRest()
         let inherited = Array(holdings.keys)
         isReady = true
-        if snapshot.problems[watcher.directory.path] != nil
-            || inputs.accepted.files.isEmpty && !inputs.errors.isEmpty
-        {
+        if inputs.accepted.files.isEmpty && !inputs.errors.isEmpty {
             // The kernel keeps what an earlier agent left; it is closed for whoever is new.
             logger.error("no policy could be read; nothing is changed until one can")
         } else {
             rebuild()
         }
+        keep(unkept)
+        unkept = [:]
         watch(watcher.descriptor, .policies)
         watch(source.folders.namesDescriptor, .names)
         watch(source.folders.mountsDescriptor, .mounts, for: .priority)
@@ -28,9 +45,14 @@ extension Agent {
     }
 
     /// Writes down what was counted; the tables stay as they are.
-    func finish() {
+    func finish() async {
         readAllRefusals()
+        readHostRefusals()
         save()
+        scribe.finish()
+        store.record(
+            AgentRun(started: started, stopped: clock(), version: Agent.version, pid: getpid()))
+        await store.close()
         for stream in streams.values { stream.finish() }
         logger.info("stopped; enforcement stays in place")
     }
@@ -38,6 +60,11 @@ extension Agent {
     private func readLedger() {
         do throws(LedgerError) {
             if let kept = try ledgerFile.read() { ledger = kept }
+            // An agent that was killed wrote these after its last ledger.
+            let found = journal.read(after: ledger.journalEntry ?? 0)
+            for entry in found.carried { ledger.carry(entry) }
+            unfinished = found.unfinished
+            ledger.journalEntry = journal.last
         } catch {
             logger.error("\(error); counting starts again")
             ledgerFile.setAside()
@@ -46,12 +73,36 @@ extension Agent {
 
     func save() {
         saveAt = nil
-        do throws(LedgerError) {
-            try ledgerFile.write(ledger)
+        remember()
+        scribe.write(ledger) { [weak self] outcome in
+            guard let self else { return }
+            Task { await self.saved(outcome) }
+        }
+    }
+
+    private func saved(_ outcome: Result<UInt64, LedgerError>) {
+        do {
+            try journal.clear(upTo: outcome.get())
             ledgerError = nil
         } catch {
             if ledgerError == nil { logger.error("\(error)") }
             ledgerError = "\(error)"
+        }
+    }
+
+    /// What an endpoint is called in counts that outlive its namespace.
+    func endpointName(_ id: NamespaceID) -> EndpointName? {
+        endpoint(id).map { EndpointName(tenant: $0.tenant, name: $0.name) }
+    }
+
+    /// Counts of tables that went while no agent ran, as they were last read.
+    private func carryVanished() {
+        for (id, totals) in ledger.tables ?? [:] where holdings[id]?.state == nil {
+            ledger.tables?[id] = nil
+            carry(
+                Carried(
+                    layer: .nftables, endpoint: totals.endpoint, [:], of: [:],
+                    refused: totals.refused))
         }
     }
 

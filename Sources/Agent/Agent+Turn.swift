@@ -11,6 +11,7 @@ enum Source: UInt64 {
     case process = 4
     case links = 5
     case refusals = 6
+    case hostRefusals = 7
 
     /// The kind in the high byte, the namespace's slot or the pid in the rest.
     func token(_ slot: UInt64 = 0) -> UInt64 { rawValue << 56 | slot }
@@ -28,6 +29,7 @@ extension Agent {
             case .names, .mounts, .process: needsRebuild = namespacesChanged() || needsRebuild
             case .links: needsRebuild = linksChanged(slot) || needsRebuild
             case .refusals: refusalsLogged(slot)
+            case .hostRefusals: hostRefusalsLogged()
             case nil: continue
             }
         }
@@ -48,13 +50,15 @@ extension Agent {
             if !refusedEntries.isEmpty, refreshNamespaces() { rebuild() }
         }
         readDueRefusals(now)
+        if let hostRefusalsDue, hostRefusalsDue <= now { readHostRefusals() }
+        sweepHostFilter(now)
         if let saveAt, saveAt <= now { save() }
         if let trimAt, trimAt <= now {
             self.trimAt = nil
             Memory.trim()
         }
         let due = [
-            retryAt, lookAgainAt, saveAt, trimAt, unsettled.values.min(),
+            retryAt, lookAgainAt, saveAt, trimAt, hostRefusalsDue, sweepAt, unsettled.values.min(),
             watchedRefusals.values.min(),
         ]
         return due.compactMap { $0 }.min().map { max(.zero, $0 - ContinuousClock.now) }

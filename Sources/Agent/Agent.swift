@@ -1,10 +1,13 @@
 internal import Linux
 public import Logging
 internal import Compiler
+internal import HostFilter
+internal import HostRules
 internal import NetTypes
 internal import Policy
 public import Reports
 internal import Rules
+internal import Store
 
 /// Keeps the kernel in the state that the policy files describe.
 ///
@@ -32,6 +35,8 @@ public actor Agent {
     var lastSlot: UInt64 = 0
     var observed: [NamespaceID: ObservedNamespace] = [:]
     var host: NamespaceID?
+    /// Namespaces that somebody said to be a tenant's.
+    var announced: Announcements
     /// Namespaces that could not be taken over, with the reason, and when to try again.
     var refusedEntries: [NamespaceID: String] = [:]
     var lookAgainAt: ContinuousClock.Instant?
@@ -44,9 +49,35 @@ public actor Agent {
     var holdings: [NamespaceID: Holding] = [:]
     var retryAt: ContinuousClock.Instant?
 
+    // The host ends of the veths.
+    var hostFilter: HostFilter?
+    var hostFilterProblem: String?
+    var senders: Senders?
+    var posts: [Post: NamespaceID]?
+    var guarded: Set<NamespaceID> = []
+    /// What guarded endpoints are called in counts, for when they are gone.
+    var guardedNames: [NamespaceID: EndpointName] = [:]
+    /// The generation that each endpoint is in where the host filter is the only layer.
+    var outsideGenerations: [NamespaceID: UInt64] = [:]
+    /// The rules that the host filter holds of each endpoint.
+    var heldByHostFilter: [NamespaceID: RuleTable] = [:]
+    var sweepAt: ContinuousClock.Instant?
+    var hostRefusalsDue: ContinuousClock.Instant?
+    var hostRefusalsRest: ContinuousClock.Instant?
+
     // What was counted.
     var ledger: Ledger
     let ledgerFile: LedgerFile
+    let acceptedFiles: AcceptedFiles
+    nonisolated let journal: Journal
+    /// Changes in the middle of which an agent was killed, until the kernel is read.
+    var unfinished: [NamespaceID: Journal.Unfinished] = [:]
+    nonisolated let keeper: SocketKeeper?
+    let scribe: Scribe
+    /// What was, for people who ask later.
+    let store: Store
+    /// Accepted files of the start, which are kept when the kernel is in order.
+    var unkept: [String: [UInt8]?] = [:]
     var ledgerError: String?
     var saveAt: ContinuousClock.Instant?
     /// When to give back what a large change needed and nothing needs any more.
@@ -55,8 +86,21 @@ public actor Agent {
     /// Endpoints that were read a moment ago: their packet logs have to wait.
     var restingRefusals: [NamespaceID: ContinuousClock.Instant] = [:]
     var explanations: [ExplanationKey: Explanation] = [:]
-    var streams: [UInt64: AsyncStream<Violation>.Continuation] = [:]
+    var retiredRules = RetiredRules()
+    var streams: [UInt64: Listener] = [:]
     var lost = LostEvents()
+
+    // What came into force, and how long that took.
+    var digests: [String: String] = [:]
+    var fileChanges: [FileChange] = []
+    /// When the oldest change that is not in force yet was saved.
+    var savedAt: ContinuousClock.Instant?
+    var applyTimes = Histogram()
+    var savedToEnforced = Histogram()
+    var parseErrors: UInt64 = 0
+    var driftRepairs: UInt64 = 0
+    /// What was last told to be refused and in no pair: it never shrinks.
+    var toldNotRecorded = Tally()
 
     var lastApply: ApplyStatus?
     let started: Timestamp
@@ -64,17 +108,26 @@ public actor Agent {
 
     /// Opens the watches; reads nothing yet.
     public init(
-        _ configuration: AgentConfiguration, logger: Logger,
+        _ configuration: AgentConfiguration, logger: Logger, keeper: SocketKeeper? = nil,
         clock: @escaping @Sendable () -> Timestamp
     ) throws {
         self.configuration = configuration
         self.logger = logger
+        self.keeper = keeper
         self.clock = clock
         loop = try EventLoop()
         watcher = try DirectoryWatcher(PolicyDirectory(configuration.policies))
         source = try NamespaceSource(folders: configuration.namespaceFolders)
         started = clock()
         ledgerFile = LedgerFile(directory: configuration.stateDirectory)
+        announced = Announcements(directory: configuration.stateDirectory)
+        journal = Journal(directory: configuration.stateDirectory)
+        acceptedFiles = AcceptedFiles(
+            directory: configuration.stateDirectory, policies: watcher.directory)
+        store = Store(StoreOptions(directory: configuration.stateDirectory), clock: clock) {
+            logger.warning("\($0)")
+        }
+        scribe = Scribe(ledgerFile: ledgerFile, acceptedFiles: acceptedFiles)
         ledger = Ledger(since: started, violations: configuration.violations)
     }
 }

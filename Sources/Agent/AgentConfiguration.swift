@@ -13,6 +13,12 @@ public struct AgentConfiguration: Sendable {
     /// How many refused flows are remembered.
     public var violations = 4096
 
+    public var hostFilter = HostFilterMode.off
+    /// Where the BPF file system is, or is to be mounted.
+    public var bpfFileSystem = "/sys/fs/bpf"
+    /// The bits of a packet's mark in which the host filter tells who sent it.
+    public var identityMask: UInt32 = 0xffff_0000
+
     public init(
         policies: String, namespaceFolders: [String] = ["/run/netns"], pids: [Int32] = [],
         hostNamespace: String? = nil, stateDirectory: String = "/var/lib/ringfence"

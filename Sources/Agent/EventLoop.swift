@@ -1,3 +1,4 @@
+internal import Dispatch
 internal import Glibc
 internal import Linux
 internal import Synchronization
@@ -10,12 +11,17 @@ final class EventLoop: SerialExecutor {
     private let poller: Poller
     private let wakeup: Wakeup
     private let state = Mutex(State())
+    /// Runs the jobs that come when the loop is over: who waits for one, or what one holds, is freed.
+    private let afterwards: DispatchQueue
 
     private struct State {
         var jobs: [UnownedJob] = []
         var isStopping = false
+        var isOver = false
         var thread: pthread_t?
     }
+
+    private static let isAfterwards = DispatchSpecificKey<ObjectIdentifier>()
 
     /// What the loop calls with the tokens that are ready; it answers how long to wait at most.
     typealias Turn = @Sendable ([UInt64]) -> Duration?
@@ -25,6 +31,8 @@ final class EventLoop: SerialExecutor {
     init() throws(SystemError) {
         poller = try Poller()
         wakeup = try Wakeup()
+        afterwards = DispatchQueue(label: "ringfence.afterwards")
+        afterwards.setSpecific(key: Self.isAfterwards, value: ObjectIdentifier(self))
         try poller.add(wakeup.descriptor.rawValue, token: Self.wakeupToken)
     }
 
@@ -36,8 +44,15 @@ final class EventLoop: SerialExecutor {
 
     func enqueue(_ job: consuming ExecutorJob) {
         let job = UnownedJob(job)
-        state.withLock { $0.jobs.append(job) }
-        wakeup.signal()
+        let isOver = state.withLock { state in
+            if !state.isOver { state.jobs.append(job) }
+            return state.isOver
+        }
+        if isOver {
+            afterwards.async { [self] in job.runSynchronously(on: asUnownedSerialExecutor()) }
+        } else {
+            wakeup.signal()
+        }
     }
 
     func asUnownedSerialExecutor() -> UnownedSerialExecutor {
@@ -45,14 +60,17 @@ final class EventLoop: SerialExecutor {
     }
 
     func checkIsolated() {
-        let thread = state.withLock { $0.thread }
         precondition(
-            thread.map { pthread_equal($0, pthread_self()) != 0 } ?? false,
+            isIsolatingCurrentContext() ?? false,
             "the agent's state is used on the agent's thread only")
     }
 
     func isIsolatingCurrentContext() -> Bool? {
-        state.withLock { $0.thread }.map { pthread_equal($0, pthread_self()) != 0 }
+        let (thread, isOver) = state.withLock { ($0.thread, $0.isOver) }
+        if isOver {
+            return DispatchQueue.getSpecific(key: Self.isAfterwards) == ObjectIdentifier(self)
+        }
+        return thread.map { pthread_equal($0, pthread_self()) != 0 }
     }
 
     /// Runs the loop on the calling thread until `stop()`.
@@ -64,10 +82,16 @@ final class EventLoop: SerialExecutor {
             if tokens.contains(Self.wakeupToken) { wakeup.clear() }
             let (jobs, isStopping) = state.withLock { state in
                 defer { state.jobs = [] }
+                state.isOver = state.isStopping && state.jobs.isEmpty
                 return (state.jobs, state.isStopping)
             }
             for job in jobs { job.runSynchronously(on: asUnownedSerialExecutor()) }
-            if isStopping, jobs.isEmpty { return }
+            if isStopping {
+                if jobs.isEmpty { return }
+                // What these jobs asked for may have been the last wakeup.
+                wait = .zero
+                continue
+            }
             wait = turn(tokens.filter { $0 != Self.wakeupToken })
         }
     }

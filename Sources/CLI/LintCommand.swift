@@ -31,11 +31,23 @@ private struct LintReport: TextReport, Encodable {
     let rules: Int
     let errors: [Diagnostic]
 
-    func text(width: Int?) -> String {
+    func text(_ form: TextForm) -> String {
         let read = "\(files) file\(files == 1 ? "" : "s")"
         if errors.isEmpty { return "\(read), \(rules) rule\(rules == 1 ? "" : "s"): no mistakes\n" }
         let lines = errors.map(\.description).joined(separator: "\n")
         return "\(lines)\n\n\(errors.count) mistake\(errors.count == 1 ? "" : "s") in \(read)\n"
+    }
+
+    /// A row for each mistake.
+    var csv: CSV {
+        var csv = CSV(["file", "line", "column", "message", "fix"])
+        for error in errors {
+            csv.append([
+                error.place.file, "\(error.place.line)", "\(error.place.column)", error.message,
+                error.fix,
+            ])
+        }
+        return csv
     }
 }
 

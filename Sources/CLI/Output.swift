@@ -1,4 +1,5 @@
 internal import ArgumentParser
+internal import Foundation
 internal import Glibc
 internal import Reports
 
@@ -7,25 +8,37 @@ struct OutputOptions: ParsableArguments {
     enum Form: String, ExpressibleByArgument, CaseIterable {
         case table
         case json
+        case csv
     }
 
-    @Option(name: .shortAndLong, help: "table for people, json for programs.")
+    @Option(
+        name: .shortAndLong, help: "table for people, json for programs, csv for spreadsheets.")
     var output = Form.table
 
     func show(_ report: some TextReport & Encodable) throws {
         switch output {
-        case .table: print(report.text(width: Self.terminalWidth), terminator: "")
-        case .json: print(try ReportJSON.text(report))
+        case .table: print(report.text(Self.form), terminator: "")
+        case .json: print(try ReportJSON.text(report), terminator: "")
+        case .csv: print(report.csv.text, terminator: "")
         }
     }
 
-    /// The terminal's columns; nil when the output goes elsewhere.
-    static var terminalWidth: Int? {
+    /// What the standard output understands.
+    static var form: TextForm {
+        TextForm(
+            width: terminalSize?.columns,
+            isColoured: TextForm.isColoured(
+                isTerminal: isatty(STDOUT_FILENO) == 1,
+                environment: ProcessInfo.processInfo.environment))
+    }
+
+    /// The terminal's size; nil when the output goes elsewhere.
+    static var terminalSize: (columns: Int, rows: Int)? {
         var size = winsize()
         guard ioctl(STDOUT_FILENO, UInt(TIOCGWINSZ), &size) == 0, size.ws_col > 0 else {
             return nil
         }
-        return Int(size.ws_col)
+        return (Int(size.ws_col), Int(size.ws_row))
     }
 }
 

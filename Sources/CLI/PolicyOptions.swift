@@ -19,6 +19,8 @@ struct PolicyReading {
     let policies: PolicySet?
     let diagnostics: [Diagnostic]
     let fileCount: Int
+    /// What was read, by path.
+    let bytes: [String: [UInt8]]
 
     init(path: String) {
         let directory = PolicyDirectory(path)
@@ -47,5 +49,6 @@ struct PolicyReading {
         self.policies = diagnostics.isEmpty ? policies : nil
         self.diagnostics = diagnostics.sorted { $0.place < $1.place }
         fileCount = snapshot.files.count
+        bytes = snapshot.files.mapValues(\.bytes)
     }
 }

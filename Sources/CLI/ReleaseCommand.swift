@@ -14,13 +14,21 @@ struct ReleaseCommand: ParsableCommand {
             """)
 
     @OptionGroup var namespaces: NamespaceOptions
+    @Option(
+        help: ArgumentHelp(
+            "The mount of the namespace that holds the host ends of the veths (default: this one).",
+            valueName: "path"))
+    var hostNamespace: String?
+
     @Flag(name: .shortAndLong, help: "Don't ask.") var yes = false
 
     func run() throws {
         let found = try Enforcement.all(folders: namespaces.folders, pids: namespaces.pid)
-        if found.isEmpty { return print("no namespace is enforced") }
+        let guards = try HostGuards(hostNamespace: hostNamespace)
+        if found.isEmpty, !guards.isPresent { return print("no namespace is enforced") }
         print("Enforcement will be removed from:")
         for enforcement in found { print("  \(enforcement.name)") }
+        if guards.isPresent { print("  the host ends of the veths (host filter)") }
         if let owned = found.first(where: \.isOwned) {
             complain(
                 "an agent is running and owns the table in \(owned.name)\n"
@@ -40,6 +48,10 @@ struct ReleaseCommand: ParsableCommand {
                 failures += 1
                 complain("\(enforcement.name): \(error)")
             }
+        }
+        if guards.isPresent {
+            guards.remove()
+            print("released the host ends of the veths")
         }
         if failures > 0 { throw ExitCode(1) }
     }

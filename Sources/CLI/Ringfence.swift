@@ -2,7 +2,6 @@ internal import Agent
 internal import ArgumentParser
 
 /// Keeps the tenants of a Linux host apart.
-@main
 struct Ringfence: AsyncParsableCommand {
     static let configuration = CommandConfiguration(
         commandName: "ringfence",
@@ -16,10 +15,19 @@ struct Ringfence: AsyncParsableCommand {
             """,
         version: Agent.version,
         groupedSubcommands: [
-            CommandGroup(name: "Enforce:", subcommands: [AgentCommand.self, ReleaseCommand.self]),
+            CommandGroup(
+                name: "Enforce:",
+                subcommands: [AgentCommand.self, RunCommand.self, ReleaseCommand.self]),
             CommandGroup(
                 name: "Ask the agent:",
-                subcommands: [StatusCommand.self, CountersCommand.self, ViolationsCommand.self]),
+                subcommands: [
+                    StatusCommand.self, ViolationsCommand.self, CountersCommand.self,
+                    FlowsCommand.self, RulesCommand.self, MatrixCommand.self, TopCommand.self,
+                    HistoryCommand.self,
+                ]),
+            CommandGroup(
+                name: "Prove it:", subcommands: [AuditCommand.self, VerifyCommand.self]),
+            CommandGroup(name: "Work with kept history:", subcommands: [StoreCommand.self]),
             CommandGroup(
                 name: "Work with policy files:",
                 subcommands: [LintCommand.self, ExplainCommand.self, SchemaCommand.self]),

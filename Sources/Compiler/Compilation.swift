@@ -41,27 +41,26 @@ public struct Compilation: Sendable {
         indexOfEndpoint[id].map { topology.endpoints[$0] }
     }
 
-    /// The state after some files changed, and the endpoints whose state is another now.
+    /// Follows a change of some files; gives the endpoints whose state is another now.
     ///
     /// Costs what the changed files touch as long as tenants stay as they are, else everything.
-    public func following(
+    public mutating func follow(
         _ next: PolicySet, changed paths: Set<String>
-    ) -> (compilation: Compilation, changed: Set<NamespaceID>) {
+    ) -> Set<NamespaceID> {
         guard next.tenants == policies.tenants else {
-            let whole = Compilation(of: next, for: topology)
-            let changed = topology.endpoints.map(\.id).filter { whole.states[$0] != states[$0] }
-            return (whole, Set(changed))
+            let before = states
+            self = Compilation(of: next, for: topology)
+            return Set(topology.endpoints.map(\.id).filter { states[$0] != before[$0] })
         }
-        var copy = self
-        copy.policies = next
-        let touched = copy.replace(paths)
+        policies = next
         var changed: Set<NamespaceID> = []
-        for index in touched {
-            let id = topology.endpoints[index].id
-            copy.keep(copy.compiled(index), of: topology.endpoints[index])
-            if copy.states[id] != states[id] { changed.insert(id) }
+        for index in replace(paths) {
+            let endpoint = topology.endpoints[index]
+            let before = states[endpoint.id]
+            keep(compiled(index), of: endpoint)
+            if states[endpoint.id] != before { changed.insert(endpoint.id) }
         }
-        return (copy, changed)
+        return changed
     }
 
     /// Takes the changed files over; gives the endpoints for which they open something else now.

@@ -13,7 +13,7 @@ struct EndpointCompiler {
 
     init(_ endpoint: Endpoint, grants unordered: [Grant]) {
         self.endpoint = endpoint
-        let grants = unordered.sorted { $0.precedes($1) }
+        let grants = unordered.inOrder
         self.grants = grants
         var groups: [PeerAddresses] = []
         var members: [[Int]] = []

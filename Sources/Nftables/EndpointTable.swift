@@ -13,6 +13,9 @@ public struct EndpointTable: ~Copyable, Sendable {
     /// The netlink port that the kernel names as the table's owner.
     public var port: UInt32 { commands.port }
 
+    /// The socket that owns the table, for whoever keeps a copy of it.
+    public var socket: CInt { commands.rawValue }
+
     /// Takes a socket that was opened inside the namespace.
     public init(_ commands: consuming NetfilterSocket) { self.commands = commands }
 
@@ -25,12 +28,17 @@ public struct EndpointTable: ~Copyable, Sendable {
 
         public init() {}
 
-        static func += (sum: inout Retired, more: Retired) {
+        /// Adds what others counted.
+        public static func += (sum: inout Retired, more: Retired) {
             for (mark, count) in more.rules { sum.rules[mark, default: RuleCount()] += count }
             for (flow, count) in more.refused { sum.refused[flow, default: .zero] += count }
             for (mark, flows) in more.rejudged { sum.rejudged[mark, default: 0] += flows }
         }
     }
+
+    /// Is told what rules that went had counted, before the kernel's answer is taken from the
+    /// socket; the digest tells the answer from others.
+    public typealias Witness = (Retired, _ digest: UInt64) -> Void
 
     /// How the table is before a change.
     public enum Presence: Sendable {
@@ -47,12 +55,14 @@ public struct EndpointTable: ~Copyable, Sendable {
     ///
     /// Gives the final counters of the rules that went. An error leaves the table between the old
     /// state and the new one: read it again.
-    public func apply(_ changes: Changeset, presence: Presence) throws(NftablesError) -> Retired {
+    public func apply(
+        _ changes: Changeset, presence: Presence, witness: Witness? = nil
+    ) throws(NftablesError) -> Retired {
         switch presence {
         case .absent:
             try create(with: changes)
             return Retired()
-        case .damaged: return try replace(with: changes)
+        case .damaged: return try replace(with: changes, witness)
         case .orphaned: try takeOver()
         case .owned: break
         }
@@ -60,7 +70,7 @@ public struct EndpointTable: ~Copyable, Sendable {
         for stage in changes.stages {
             var batch = Batch()
             batch.add(stage)
-            retired += try commit(batch)
+            retired += try commit(batch, witness)
         }
         try settle(&retired)
         return retired
@@ -84,14 +94,16 @@ public struct EndpointTable: ~Copyable, Sendable {
         _ = try commit(closing)
     }
 
-    private func replace(with changes: Changeset) throws(NftablesError) -> Retired {
+    private func replace(
+        with changes: Changeset, _ witness: Witness?
+    ) throws(NftablesError) -> Retired {
         var batch = Batch()
         batch.deleteTable()
         batch.addTable()
         batch.addSets()
         batch.addChains(policy: .drop)
         batch.add(changes)
-        return try commit(batch)
+        return try commit(batch, witness)
     }
 
     private func takeOver() throws(NftablesError) {
@@ -133,18 +145,30 @@ public struct EndpointTable: ~Copyable, Sendable {
         return try commit(batch)
     }
 
-    private func commit(_ batch: consuming Batch) throws(NftablesError) -> Retired {
-        var retired = Retired()
+    private func commit(
+        _ batch: consuming Batch, _ witness: Witness? = nil
+    ) throws(NftablesError) -> Retired {
+        // What is left of an exchange that failed must not be taken for an answer to this one.
+        try discardAnswers(witness)
         let last = try batch.send(on: commands)
+        do throws(NftablesError) {
+            return try answer(to: batch, last, witness)
+        } catch {
+            try discardAnswers(witness)
+            throw error
+        }
+    }
+
+    private func answer(
+        to batch: borrowing Batch, _ last: UInt32, _ witness: Witness?
+    ) throws(NftablesError) -> Retired {
+        var retired = Retired()
         while true {
-            guard let datagram = try nextAnswer() else { throw .answerLost }
+            guard let datagram = try nextAnswer(before: witness) else { throw .answerLost }
             for message in Message.all(in: datagram[...]) {
-                if message.nfTablesType == UInt16(NFT_MSG_DELSETELEM.rawValue) {
-                    retired.credit(message)
-                }
+                if message.isDeletion { retired.credit(message) }
                 guard let answer = Acknowledgement(message) else { continue }
                 if answer.code != 0 {
-                    try discardAnswers()
                     throw .refused(
                         object: batch.object(of: message.sequence),
                         SystemError("nf_tables", on: Program.tableName, code: answer.code),
@@ -155,25 +179,40 @@ public struct EndpointTable: ~Copyable, Sendable {
         }
     }
 
+    /// The next datagram of an answer; who is killed before the witness knows finds it again.
+    private func nextAnswer(before witness: Witness?) throws(NftablesError) -> [UInt8]? {
+        if let witness {
+            guard let ahead = try nextAnswer(leaving: true) else { return nil }
+            let retired = Retired(in: ahead)
+            if !retired.rules.isEmpty { witness(retired, Self.digest(of: ahead)) }
+        }
+        return try nextAnswer(leaving: false)
+    }
+
     /// The next datagram of an answer; the kernel has answered before `send` returns, so a long
     /// wait means that the answer was lost.
-    private func nextAnswer() throws(NftablesError) -> [UInt8]? {
+    private func nextAnswer(leaving stays: Bool) throws(NftablesError) -> [UInt8]? {
         do {
-            if let datagram = try commands.receive() { return datagram }
+            if let datagram = try commands.receive(leaving: stays) { return datagram }
             guard try commands.wait(milliseconds: 1000) else { return nil }
-            return try commands.receive()
+            return try commands.receive(leaving: stays)
         } catch {
             if error.code == ENOBUFS { return nil }
             throw .socket(error)
         }
     }
 
-    /// Empties the socket, so that the next exchange starts clean.
-    private func discardAnswers() throws(NftablesError) {
-        do {
-            while try commands.receive() != nil {}
-        } catch {
-            if error.code != ENOBUFS { throw .socket(error) }
+    /// Empties the socket, so that the next exchange starts clean; what rules that went had counted
+    /// is told all the same.
+    private func discardAnswers(_ witness: Witness?) throws(NftablesError) {
+        while true {
+            do throws(SystemError) {
+                guard let datagram = try commands.receive() else { return }
+                let retired = Retired(in: datagram)
+                if !retired.rules.isEmpty { witness?(retired, Self.digest(of: datagram)) }
+            } catch {
+                if error.code != ENOBUFS { throw .socket(error) }
+            }
         }
     }
 }

@@ -31,7 +31,10 @@ struct ClientTests {
     @Test func `a refused stream tells why`() async throws {
         try await withServer(FakeAgent()) { client, _ in
             let expected = APIClientError.refused(
-                status: 400, error: "unknown query parameter 'x'", fix: "use follow or since")
+                status: 400, error: "unknown query parameter 'x'",
+                fix:
+                    "use since or until or tenant or source or destination or reason or follow or limit "
+                    + "or cursor")
             await #expect(throws: expected) {
                 try await client.forEachLine(of: "/v1/violations?follow=true&x=1") { _ in }
             }

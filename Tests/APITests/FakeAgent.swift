@@ -1,5 +1,6 @@
 import API
 import NetTypes
+import Policy
 import Reports
 import Synchronization
 
@@ -8,7 +9,7 @@ final class FakeAgent: AgentQueries {
     private struct State {
         var generation: UInt64 = 17
         var recorded: [Violation] = []
-        var readers: [AsyncStream<Violation>.Continuation] = []
+        var readers: [AsyncStream<AgentEvent>.Continuation] = []
         var ended = 0
     }
 
@@ -36,7 +37,7 @@ final class FakeAgent: AgentQueries {
     func emit(_ violation: Violation) {
         state.withLock { state in
             state.recorded.append(violation)
-            for reader in state.readers { reader.yield(violation) }
+            for reader in state.readers { reader.yield(.violation(violation)) }
         }
     }
 
@@ -65,15 +66,60 @@ final class FakeAgent: AgentQueries {
         return CountersReport(rules: [], refused: [], endpoints: [])
     }
 
-    func violations(since: Timestamp?) async throws -> ViolationsReport {
-        ViolationsReport(
-            violations: state.withLock { state in
-                state.recorded.filter { violation in since.map { violation.last >= $0 } ?? true }
-            })
+    func tenants() async throws -> TenantsReport {
+        TenantsReport(tenants: [
+            TenantSummary(
+                name: "shop", labels: ["env": "prod"],
+                place: SourcePlace(file: "a.yaml", line: 1, column: 1), endpoints: 1,
+                admitted: Tally(), refused: Tally())
+        ])
     }
 
-    func violationStream() -> AsyncStream<Violation> {
-        let (stream, continuation) = AsyncStream.makeStream(of: Violation.self)
+    func endpoints() async throws -> EndpointsReport { EndpointsReport(endpoints: []) }
+
+    func rules(_ question: RulesQuestion) async throws -> RulesReport? {
+        question.cursor == "wrong" ? nil : RulesReport(rules: [])
+    }
+
+    func flows(_ question: FlowsQuestion) async throws -> FlowsReport { FlowsReport(flows: []) }
+
+    func violations(_ question: ViolationsQuestion) async throws -> ViolationsReport? {
+        guard question.cursor != "wrong" else { return nil }
+        return ViolationsReport(
+            violations: state.withLock { $0.recorded.filter(question.matches) })
+    }
+
+    func matrix() async throws -> MatrixReport {
+        MatrixReport(
+            generation: 17, at: Timestamp(milliseconds: 0), tenants: ["shop"],
+            cells: [
+                MatrixCell(
+                    source: .tenant("shop"), destination: .world, rules: 0,
+                    refused: Tally(packets: 1, bytes: 60, flows: 1),
+                    lastRefused: Timestamp(milliseconds: 0), at: Timestamp(milliseconds: 1))
+            ])
+    }
+
+    func history(limit: Int) async throws -> HistoryReport {
+        HistoryReport(generations: [], runs: [])
+    }
+
+    func metrics() async throws -> MetricsReport {
+        MetricsReport(
+            status: await status(),
+            rules: [
+                RuleTraffic(
+                    rule: RuleID(rawValue: 0xfeed), policy: "shop-to-db", packets: 7, bytes: 420)
+            ],
+            refused: [
+                RefusedPair(
+                    source: .tenant("shop"), destination: .world, direction: .egress,
+                    reason: .noRule, counts: Tally(packets: 3, bytes: 180, flows: 1))
+            ], apply: Histogram(), savedToEnforced: Histogram())
+    }
+
+    func events() -> AsyncStream<AgentEvent> {
+        let (stream, continuation) = AsyncStream.makeStream(of: AgentEvent.self)
         continuation.onTermination = { [weak self] _ in self?.state.withLock { $0.ended += 1 } }
         state.withLock { $0.readers.append(continuation) }
         return stream

@@ -11,7 +11,9 @@ struct FollowTests {
         let agent = FakeAgent(recorded: [.sample(1), .sample(2, at: 100)])
         try await withServer(agent) { client, _ in
             var ports: [UInt16?] = []
-            try? await client.followViolations(since: Timestamp(milliseconds: 50_000)) { event in
+            try? await client.followViolations(
+                ViolationsQuestion(since: Timestamp(milliseconds: 50_000))
+            ) { event in
                 guard case .violation(let violation) = event else { return }
                 ports.append(violation.ports?.destination)
                 let next = UInt16(ports.count) + 2
@@ -68,12 +70,12 @@ struct FollowTests {
     @Test func `what a slow reader misses is counted and told`() async throws {
         let (lines, continuation) = AsyncStream.makeStream(
             of: [UInt8].self, bufferingPolicy: .bufferingOldest(2))
-        let sink = LineSink(continuation, lost: 0)
-        for port in 1...5 as ClosedRange<UInt16> { await sink.send(.sample(port)) }
+        let sink = LineSink(continuation, .violationLines, lost: 0)
+        for port in 1...5 as ClosedRange<UInt16> { await sink.send(.violation(.sample(port))) }
         var reader = lines.makeAsyncIterator()
 
         let first = await reader.next()
-        await sink.send(.sample(6))
+        await sink.send(.violation(.sample(6)))
         let second = await reader.next()
         let third = await reader.next()
         await sink.beat()

@@ -9,7 +9,8 @@ struct RouteTests {
             let status = try await client.status()
             let counters = try await client.counters()
             let all = try await client.violations()
-            let late = try await client.violations(since: Timestamp(milliseconds: 100_000))
+            let late = try await client.violations(
+                ViolationsQuestion(since: Timestamp(milliseconds: 100_000)))
 
             #expect(await status == agent.status())
             #expect(try await counters == agent.counters())
@@ -37,7 +38,8 @@ struct RouteTests {
         ),
         (
             "/v1/violations?folow=true", 400,
-            #"{"error":"unknown query parameter 'folow'","fix":"use follow or since"}"# + "\n"
+            #"{"error":"unknown query parameter 'folow'","fix":"use since or until or tenant or "#
+                + #"source or destination or reason or follow or limit or cursor"}"# + "\n"
         ),
         (
             "/v1/violations?follow=yes", 400,
@@ -54,8 +56,10 @@ struct RouteTests {
         ),
         (
             "/v2/status", 404,
-            #"{"error":"there is no /v2/status","fix":"use one of /v1/status, /v1/counters, "#
-                + #"/v1/violations, /healthz, /readyz"}"# + "\n"
+            #"{"error":"there is no /v2/status","fix":"use one of /v1/status, /v1/tenants, "#
+                + #"/v1/endpoints, /v1/rules, /v1/flows, /v1/counters, /v1/violations, "#
+                + #"/v1/matrix, /v1/history, /v1/events, /metrics, /healthz, /readyz, "#
+                + #"/openapi.json"}"# + "\n"
         ),
     ])
     func `answers`(_ path: String, _ status: Int, _ body: String) async throws {

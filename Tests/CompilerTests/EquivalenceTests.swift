@@ -20,8 +20,7 @@ import Testing
             set = try replacing(edited, of: set, with: files)
             #expect(try set == files.policySet())
             let before = followed.states
-            let (next, changed) = followed.following(set, changed: edited)
-            followed = next
+            let changed = followed.follow(set, changed: edited)
             let fresh = Compilation(of: set, for: world.topology(of: set))
             #expect(followed.states == fresh.states, "seed \(seed), change \(change)")
             #expect(followed.errors == fresh.errors)
@@ -69,7 +68,8 @@ import Testing
         for _ in 1...10 {
             files.replaceTenants()
             let after = try files.policySet()
-            let (followed, changed) = compilation.following(after, changed: Set(files.texts.keys))
+            var followed = compilation
+            let changed = followed.follow(after, changed: Set(files.texts.keys))
             let fresh = Compilation(of: after, for: topology)
             #expect(followed.states == fresh.states)
             let different = fresh.states.filter { $0.value != compilation.states[$0.key] }

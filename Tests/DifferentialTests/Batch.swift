@@ -14,36 +14,48 @@ struct Batch {
     /// How often the sets had to be read again.
     let rereads: Int
 
-    /// Sends the packets, each one the first of its flow.
+    /// Sends the packets; no flow of one case is known to another.
     init(_ cases: [Case], to station: Station) throws {
         self.cases = cases
         rules = station.state?.rules ?? [:]
         before = try station.table.counts()
-        for item in cases { try station.send(item.packet, item.probe.direction) }
+        for item in cases { try station.send(item) }
+        station.drain()
+        try station.forgetFlows()
         (after, rereads) = try station.counts(since: before)
         passed = try station.observer.passed()
         forgotten = try station.table.forget(Array(after.refused.keys)).refused
     }
 
-    /// The packets whose fate in the kernel is another one.
-    var misjudged: [Case] {
-        cases.filter { $0.fate.passes != passed.contains($0.packet, $0.probe.direction) }
+    /// The cases of which something has another fate in the kernel.
+    var misjudged: [Case] { cases.filter { !hasPassed($0).wrong.isEmpty } }
+
+    /// The numbers of a case that came through, and those that should have met another fate.
+    func hasPassed(_ item: Case) -> (numbers: [UInt16], wrong: [UInt16]) {
+        let expected = Set(item.arrivals.filter(\.fate.passes).map(\.number))
+        let found = Set(
+            item.steps.filter { passed.contains($0.packet, $0.direction) }.map(\.packet.number))
+        return (found.sorted(), expected.symmetricDifference(found).sorted())
     }
 
     /// Every way in which the kernel's counters contradict the evaluator, in words.
     var miscounts: [String] { flows + traffic + refusals + sums }
 
-    /// Flows by the rule that admitted them.
-    private var flows: [String] { differences("flows of rule", expected, counted(\.flows)) }
+    private var arrivals: [Case.Arrival] { cases.flatMap(\.arrivals) }
 
-    /// Packets by the rule; nothing answers, so every flow is one packet.
-    private var traffic: [String] {
-        differences("packets of rule", expected, counted(\.traffic.packets))
+    /// Flows by the rule that admitted them.
+    private var flows: [String] {
+        differences("flows of rule", credits { $0.opensFlow }, counted(\.flows))
     }
 
-    private var expected: [Credit: UInt64] {
-        cases.reduce(into: [:]) { result, item in
-            if let credit = item.credited { result[credit, default: 0] += 1 }
+    /// Packets by the rule; nothing answers.
+    private var traffic: [String] {
+        differences("packets of rule", credits { _ in true }, counted(\.traffic.packets))
+    }
+
+    private func credits(_ isMeant: (Case.Arrival) -> Bool) -> [Credit: UInt64] {
+        arrivals.filter(isMeant).compactMap(\.credit).reduce(into: [:]) {
+            $0[$1, default: 0] += 1
         }
     }
 
@@ -59,22 +71,26 @@ struct Batch {
 
     /// Refused flows, key by key, as they were read and as they were when they were forgotten.
     private var refusals: [String] {
-        let expected: [RefusedFlow: UInt64] = cases.reduce(into: [:]) { result, item in
-            if let flow = item.refusedFlow { result[flow, default: 0] += 1 }
+        let expected: [RefusedFlow: UInt64] = arrivals.compactMap(\.refusedFlow).reduce(into: [:]) {
+            $0[$1, default: 0] += 1
         }
         return differences("refused flow", expected, after.refused.mapValues(\.packets))
             + differences("forgotten flow", expected, forgotten.mapValues(\.packets))
     }
 
-    /// What came in must have gone one way or the other.
+    /// What came in whole must have gone one way or the other.
     private var sums: [String] {
         let refused = after.refusedPackets - before.refusedPackets
         let unkept = Refusal.allCases.reduce(UInt64(0)) { sum, reason in
             sum + (after.unkept[reason]?.packets ?? 0) - (before.unkept[reason]?.packets ?? 0)
         }
+        let expected = arrivals.filter(\.isUnkept).count
         let known = passed.count + Int(refused)
-        return (known == cases.count ? [] : ["\(cases.count) sent, \(known) seen"])
-            + (unkept == 0 ? [] : ["\(unkept) refused packets were not kept"])
+        // What passes more than once is seen once.
+        let passing = Set(arrivals.filter(\.fate.passes).map(\.number))
+        let due = passing.count + arrivals.filter { !$0.fate.passes }.count
+        return (known == due ? [] : ["\(due) expected, \(known) seen"])
+            + (unkept == expected ? [] : ["\(unkept) refused packets were not kept"])
     }
 
     private func differences<Key: Hashable>(

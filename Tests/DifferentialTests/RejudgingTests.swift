@@ -79,7 +79,9 @@ import Testing
         guard let before, let changed, before.topology == topology else {
             return Compilation(of: set, for: topology)
         }
-        return before.following(set, changed: changed).compilation
+        var next = before
+        _ = next.follow(set, changed: changed)
+        return next
     }
 
     /// Adds flows until there are enough; those that the policies admit are the better half.

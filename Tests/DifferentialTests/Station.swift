@@ -18,6 +18,8 @@ final class Station {
     private let tunnel: Tunnel
     private let socket4: RawSocket
     private let socket6: RawSocket
+    private let flows: FlowTable
+    private var number: UInt16 = 1
 
     init(addresses: [String], _ mode: Observer.Mode) throws {
         let namespace = try NetworkNamespace.temporary()
@@ -27,6 +29,7 @@ final class Station {
         observer = try Observer(in: namespace, mode)
         socket4 = try namespace.run { () throws(SystemError) in try RawSocket(.v4) }
         socket6 = try namespace.run { () throws(SystemError) in try RawSocket(.v6) }
+        flows = try namespace.run { () throws(SystemError) in try FlowTable() }
         table = EndpointTable(
             try namespace.run { () throws(SystemError) in try NetfilterSocket() })
         id = namespace.id
@@ -48,6 +51,10 @@ final class Station {
             "ipv6.conf.\(Tunnel.name).router_solicitations=0",
             "ipv6.conf.\(Tunnel.name).addr_gen_mode=1", "netfilter.nf_conntrack_checksum=0",
             "netfilter.nf_conntrack_udp_timeout=600",
+            // What stays in pieces is gone before its number comes again.
+            "ipv4.ipfrag_time=10", "netfilter.nf_conntrack_frag6_timeout=10",
+            "ipv4.ipfrag_high_thresh=67108864",
+            "netfilter.nf_conntrack_frag6_high_thresh=67108864",
         ]
         let links = ["ip link set lo up", "ip link set \(Tunnel.name) up"]
         let own = addresses.map {
@@ -96,10 +103,32 @@ final class Station {
     /// Sends a packet to the namespace, or out of it.
     func send(_ packet: Packet, _ direction: Direction) throws(SystemError) {
         guard direction == .egress else { return try tunnel.receive(packet.bytes) }
-        switch packet.flow.destination {
-        case .v4: try socket4.send(packet.bytes, to: packet.flow.destination)
-        case .v6: try socket6.send(packet.bytes, to: packet.flow.destination)
+        switch packet.destination {
+        case .v4: try socket4.send(packet.bytes, to: packet.destination)
+        case .v6: try socket6.send(packet.bytes, to: packet.destination)
         }
+    }
+
+    /// Sends what a case is made of.
+    func send(_ item: Case) throws(SystemError) {
+        for step in item.steps { try send(step.packet, step.direction) }
+        // Without ports the next packet would belong to the same flow.
+        if item.isLasting, !item.probe.flow.ipProtocol.hasPorts { try forgetFlows() }
+    }
+
+    /// Makes every packet the first of its flow again.
+    func forgetFlows() throws(SystemError) { try flows.clear() }
+
+    /// The first of the numbers that a case takes, which no packet has had for long.
+    func nextNumber(for form: Form) -> UInt16 {
+        if number > UInt16.max - 4 { number = 1 }
+        defer { number += form.kind == .errors ? 2 : 1 }
+        return number
+    }
+
+    /// The namespace, opened once more.
+    func openNamespace() throws(SystemError) -> NetworkNamespace {
+        try NetworkNamespace(at: "/proc/self/fd/\(namespace.descriptor.rawValue)")
     }
 
     /// Drops what was sent out.

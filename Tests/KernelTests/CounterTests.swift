@@ -98,7 +98,9 @@ extension KernelTests {
                     #expect(pair.counts.flows == 120)
                     #expect(report.notRecorded == Tally())
                     let violations = await agent.violations()
-                    #expect(violations.filter { $0.destination.tenant == "b" }.count == 120)
+                    let told = violations.filter { $0.destination.tenant == "b" }
+                    #expect(told.reduce(0) { $0 + ($1.flows ?? 1) } == 120)
+                    #expect(told.reduce(0) { $0 + $1.packets } == sent)
                 }
             }
         }
@@ -121,6 +123,11 @@ extension KernelTests {
                     .reduce(Tally()) { $0 + $1.counts }
                     #expect(kept.packets + report.notRecorded.packets == flood.packets)
                     #expect(kept.bytes + report.notRecorded.bytes == flood.bytes(.v4))
+                    // A flood is put together: few records that stand for all that was kept.
+                    let told = await agent.violations().filter { $0.reason == .noRule }
+                    #expect(told.count < 400)
+                    #expect(told.reduce(0) { $0 + ($1.flows ?? 1) } == kept.flows)
+                    #expect(told.reduce(0) { $0 + $1.packets } == kept.packets)
                     print(
                         "refused: \(flood.packets) packets, \(kept.packets) of \(kept.flows) flows kept,",
                         "\(report.notRecorded.packets) counted only")

@@ -26,6 +26,42 @@ extension KernelTests {
             }
         }
 
+        @Test func `what a file said while it was good outlasts the agent`() async throws {
+            try await Rig.with { rig in
+                try prepare(rig)
+                try await rig.withAgent { _ in }
+                let before = try await listing(rig)
+                try rig.write("kind: Polity\n", to: "a.yaml")
+                for _ in 1...2 {
+                    let (listed, policies) = try await started(rig)
+                    #expect(listed == before)
+                    #expect(Set(policies.errors.map(\.place.file)) == [rig.file("a.yaml")])
+                    #expect(policies.files == 2)
+                }
+                // A tenant that a rule speaks of can't go, as it could not while an agent ran.
+                try rig.remove("tenants.yaml")
+                #expect(try await started(rig).listing == before)
+                // What is good or gone counts as it is.
+                try rig.writeTenants()
+                try rig.remove("a.yaml")
+                let (listed, policies) = try await started(rig)
+                #expect(listed != before)
+                #expect(policies.errors.isEmpty)
+                #expect(policies.files == 1)
+            }
+        }
+
+        /// What an agent that starts now makes of the directory.
+        private func started(
+            _ rig: Rig
+        ) async throws -> (listing: [Substring], policies: PolicyStatus) {
+            var outcome: ([Substring], PolicyStatus)?
+            try await rig.withAgent { agent in
+                outcome = (try await listing(rig), await agent.status().policies)
+            }
+            return try #require(outcome)
+        }
+
         /// What somebody may do to the table while nobody owns it.
         private static let damage = [
             "flush map inet ringfence rules", "flush map inet ringfence admit_in",

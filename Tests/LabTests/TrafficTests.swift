@@ -42,8 +42,10 @@ import Testing
         let report = traffic.stop()
         let gap = try #require(report.gaps.first)
         #expect(report.gaps.count == 1, "\(report)")
-        #expect(gap.sent.lowerBound >= before - 1_000_000 && gap.sent.lowerBound <= closed)
-        #expect(gap.sent.upperBound >= reopening - 1_000_000)
+        // The sender may have been off the processor at either moment: the packets next to it count.
+        #expect(gap.sent.lowerBound >= before - 1_000_000)
+        #expect(gap.sent.lowerBound <= report.sent.first { $0 > closed } ?? 0)
+        #expect(gap.sent.upperBound >= report.sent.last { $0 < reopening - 1_000_000 } ?? .max)
         #expect(report.received(sentAfter: closed).allSatisfy { report.sent[$0] >= reopening })
         #expect(!report.lost(sentIn: closed...reopening).isEmpty)
     }
@@ -74,7 +76,8 @@ import Testing
         let closed = TrafficReport.now
         usleep(100_000)
         let report = transfer.stop()
-        #expect(report.lastArrival <= closed)
+        // What had come by then is read a moment later.
+        #expect(report.lastArrival <= closed + 20_000_000)
         #expect(report.failure == nil)
     }
 }

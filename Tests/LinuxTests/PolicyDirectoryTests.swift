@@ -54,6 +54,30 @@ import Testing
         #expect(snapshot.problems.count == 4)
     }
 
+    /// Who may write to a policy decides who may talk to whom.
+    @Test func `refuses what others may write to, and what is theirs`() throws {
+        let scratch = try Scratch()
+        let trusted: [(String, mode_t)] = [("a.yaml", 0o644), ("b.yaml", 0o600), ("c.yaml", 0o444)]
+        let open: [(String, mode_t)] = [("d.yaml", 0o664), ("e.yaml", 0o646), ("f.yaml", 0o1666)]
+        for (name, mode) in trusted + open {
+            try scratch.write("x", to: name)
+            try check("chmod") { chmod(scratch.file(name), mode) }
+        }
+        try scratch.write("x", to: "theirs.yaml")
+        try check("chown") { chown(scratch.file("theirs.yaml"), 12_345, 0) }
+        for name in ["open", "sticky"] { try scratch.makeDirectory(name) }
+        try scratch.write("x", to: "open/g.yaml")
+        try check("chmod") { chmod(scratch.file("open"), 0o775) }
+        try scratch.write("x", to: "sticky/h.yaml")
+        try check("chmod") { chmod(scratch.file("sticky"), 0o1777) }
+        let snapshot = PolicyDirectory(scratch.path).snapshot()
+        let read = trusted.map(\.0) + ["sticky/h.yaml"]
+        #expect(Set(snapshot.files.keys) == Set(read.map(scratch.file)))
+        for (name, _) in open { #expect(snapshot.problems[scratch.file(name)] == .openToOthers) }
+        #expect(snapshot.problems[scratch.file("open")] == .openToOthers)
+        #expect(snapshot.problems[scratch.file("theirs.yaml")] == .foreign(owner: 12_345))
+    }
+
     @Test func `reads a directory once, however many links lead to it`() throws {
         let scratch = try Scratch()
         for name in 0..<12 {

@@ -13,8 +13,36 @@ extension APIClient {
     ///
     /// - Throws: `APIClientError`, or `CancellationError`.
     public func get(_ path: String) async throws -> APIAnswer {
+        try await exchange(Call(path: path), within: timeout)
+    }
+
+    /// Sends something to a path, and waits for the whole answer, whatever its status.
+    ///
+    /// - Throws: `APIClientError`, or `CancellationError`.
+    func post(
+        _ body: [UInt8], to path: String, within timeout: Duration
+    ) async throws -> APIAnswer {
+        try await exchange(Call(path: path, method: .POST, body: body), within: timeout)
+    }
+
+    private struct Call: Sendable {
+        let path: String
+        var method = HTTPMethod.GET
+        var body: [UInt8] = []
+
+        var head: HTTPRequestHead {
+            var headers: HTTPHeaders = ["host": "ringfence", "connection": "close"]
+            if method == .POST {
+                headers.add(name: "content-type", value: "application/json")
+                headers.add(name: "content-length", value: "\(body.count)")
+            }
+            return HTTPRequestHead(version: .http1_1, method: method, uri: path, headers: headers)
+        }
+    }
+
+    private func exchange(_ call: Call, within timeout: Duration) async throws -> APIAnswer {
         try await withThrowingTaskGroup(of: APIAnswer?.self) { group in
-            group.addTask { try await answer(to: path) }
+            group.addTask { try await answer(to: call) }
             group.addTask {
                 try await Task.sleep(for: timeout)
                 return nil
@@ -36,7 +64,7 @@ extension APIClient {
         var lines = LineSplitter(greatest: Self.greatestLine)
         var status = 0
         var refusal: [UInt8] = []
-        try await request(path) { part in
+        try await request(Call(path: path)) { part in
             switch part {
             case .head(let head): status = Int(head.status.code)
             case .body(let buffer) where status == 200:
@@ -49,16 +77,17 @@ extension APIClient {
         guard status == 200 else { throw APIAnswer(status: status, body: refusal).refusal }
     }
 
-    private func answer(to path: String) async throws -> APIAnswer {
+    private func answer(to call: Call) async throws -> APIAnswer {
         var status = 0
         var body: [UInt8] = []
-        try await request(path) { part in
+        try await request(call) { part in
             switch part {
             case .head(let head): status = Int(head.status.code)
             case .body(let buffer):
                 body += buffer.readableBytesView
                 guard body.count <= Self.greatestAnswer else {
-                    throw APIClientError.notUnderstood(request: path, reason: "it has no end")
+                    throw APIClientError.notUnderstood(
+                        request: call.path, reason: "it has no end")
                 }
             case .end: break
             }
@@ -68,25 +97,29 @@ extension APIClient {
 
     /// Sends a request, and hands over the parts of its answer up to the last.
     private func request(
-        _ path: String, _ receive: (HTTPClientResponsePart) async throws -> Void
+        _ call: Call, _ receive: (HTTPClientResponsePart) async throws -> Void
     ) async throws {
         let channel = try await connect()
-        try await channel.executeThenClose { inbound, outbound in
-            try await outbound.write(.head(Self.head(path)))
-            try await outbound.write(.end(nil))
-            for try await part in inbound {
-                try await receive(part)
-                if case .end = part { return }
+        var isComplete = false
+        do {
+            try await channel.executeThenClose { inbound, outbound in
+                try await outbound.write(.head(call.head))
+                if !call.body.isEmpty {
+                    try await outbound.write(.body(.byteBuffer(ByteBuffer(bytes: call.body))))
+                }
+                try await outbound.write(.end(nil))
+                for try await part in inbound {
+                    try await receive(part)
+                    guard case .end = part else { continue }
+                    isComplete = true
+                    return
+                }
+                try Task.checkCancellation()
+                throw APIClientError.cutOff(path: socketPath)
             }
-            try Task.checkCancellation()
-            throw APIClientError.cutOff(path: socketPath)
+        } catch  where isComplete {
+            // The server closes behind its answer; who closes second finds it closed.
         }
-    }
-
-    private static func head(_ path: String) -> HTTPRequestHead {
-        HTTPRequestHead(
-            version: .http1_1, method: .GET, uri: path,
-            headers: ["host": "ringfence", "connection": "close"])
     }
 
     private func connect() async throws -> HTTPChannel {

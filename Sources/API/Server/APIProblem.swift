@@ -20,7 +20,19 @@ struct APIProblem: Error, Codable, Hashable {
     }
 
     var response: Response {
-        get throws { try Response(status: HTTPResponse.Status(code: code), json: self) }
+        get throws {
+            var response = try Response(status: HTTPResponse.Status(code: code), json: self)
+            if code == HTTPResponse.Status.methodNotAllowed.code {
+                response.headers[.allow] = "GET"
+            }
+            return response
+        }
+    }
+
+    static func notGet(_ request: Request) -> APIProblem {
+        APIProblem(
+            status: .methodNotAllowed, error: "\(request.uri.path) doesn't take \(request.method)",
+            fix: "use GET")
     }
 }
 
@@ -49,10 +61,13 @@ struct JSONErrors: RouterMiddleware {
 
     private func problem(_ error: HTTPError, _ request: Request) -> APIProblem {
         let path = request.uri.path
-        if Routes.paths.contains(path) {
+        if Routes.postPaths.contains(path) {
             return APIProblem(
                 status: .methodNotAllowed, error: "\(path) doesn't take \(request.method)",
-                fix: "use GET")
+                fix: "use POST")
+        }
+        if Routes.paths.contains(path) || path == "/" {
+            return .notGet(request)
         }
         return APIProblem(
             status: error.status,

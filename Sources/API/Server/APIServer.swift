@@ -13,14 +13,15 @@ public struct APIServer: Service {
     /// - Parameters:
     ///   - socketPath: Where to listen; its directory is made if there is none.
     ///   - agent: Who knows the answers.
+    ///   - registry: Who is told of new endpoints; without it nobody can be.
     ///   - heartbeat: How often a silent stream gets an empty line.
     ///   - logger: Where the API says that it listens, and what went wrong.
     public init(
-        socketPath: String, agent: any AgentQueries, heartbeat: Duration = .seconds(15),
-        logger: Logger
+        socketPath: String, agent: any AgentQueries, registry: (any EndpointRegistry)? = nil,
+        heartbeat: Duration = .seconds(15), logger: Logger
     ) {
         path = socketPath
-        routes = Routes(agent: agent, heartbeat: heartbeat)
+        routes = Routes(agent: agent, heartbeat: heartbeat, registry: registry)
         self.logger = logger
     }
 
@@ -40,7 +41,7 @@ public struct APIServer: Service {
     private func serve(on socket: SocketFile) async throws {
         let (failures, failure) = AsyncStream.makeStream(of: APIServerError.self)
         let application = Application(
-            router: routes.router(),
+            router: routes.router(for: .socket),
             configuration: ApplicationConfiguration(
                 address: .unixDomainSocket(path: socket.stagingPath)),
             onServerRunning: { [path, logger] channel in
@@ -64,7 +65,7 @@ public struct APIServer: Service {
 
 extension Logger {
     /// The framework's own notes name the staging path and every request.
-    fileprivate var quieter: Logger {
+    var quieter: Logger {
         var logger = self
         logger.logLevel = max(logLevel, .warning)
         return logger

@@ -1,4 +1,5 @@
 import Hummingbird
+import Policy
 import Reports
 
 /// The checked query parameters of a request.
@@ -44,4 +45,64 @@ struct Query {
         }
         return moment
     }
+
+    /// Nil where the parameter is absent.
+    func text(_ name: String) -> String? { values[name] }
+
+    /// How many rows to give at most.
+    func limit(_ standard: Int = 1000) throws(APIProblem) -> Int {
+        try limitIfGiven() ?? standard
+    }
+
+    /// Nil where the parameter is absent.
+    func limitIfGiven() throws(APIProblem) -> Int? {
+        guard let value = values["limit"] else { return nil }
+        guard let limit = Int(value), (1...Self.most).contains(limit), String(limit) == value
+        else {
+            throw APIProblem(
+                error: "'\(value)' is no value of 'limit'",
+                fix: "write a number from 1 to \(Self.most)")
+        }
+        return limit
+    }
+
+    /// A tenant's name; nil where the parameter is absent.
+    func tenant() throws(APIProblem) -> String? {
+        guard let value = values["tenant"] else { return nil }
+        guard NameForm.name.admits(value) else {
+            throw APIProblem(
+                error: "'\(value)' is no name of a tenant", fix: "write \(NameForm.name.rule)")
+        }
+        return value
+    }
+
+    /// A tenant by its name, or `host`, `world` or an address behind a colon: `:world`.
+    func party(_ name: String) throws(APIProblem) -> PartyName? {
+        guard let value = values[name] else { return nil }
+        guard let party = PartyName(parsing: value),
+            party.kind != .tenant || NameForm.name.admits(value)
+        else {
+            throw APIProblem(
+                error: "'\(value)' in '\(name)' is nobody",
+                fix: "write a tenant's name, or :host, :world or an address such as :192.0.2.1")
+        }
+        return party
+    }
+
+    func reason(_ name: String) throws(APIProblem) -> RefusalReason? {
+        guard let value = values[name] else { return nil }
+        guard let reason = RefusalReason(rawValue: value) else {
+            throw APIProblem(
+                error: "'\(value)' is no reason",
+                fix: "use one of "
+                    + RefusalReason.allCases.map(\.rawValue).joined(separator: ", "))
+        }
+        return reason
+    }
+
+    /// More rows than this take several pages.
+    static let most = 10_000
+
+    static let badCursor = APIProblem(
+        error: "the cursor is none that an answer gave", fix: "start again without one")
 }

@@ -11,7 +11,13 @@ struct PolicyInputs {
     /// By path: what stands against the file, or would if what is held were taken.
     private var conflicts: [String: [Diagnostic]] = [:]
     /// Files that are right by themselves and wait for others: a policy for its tenant, say.
-    private var waiting: [String: PolicyFile?] = [:]
+    private var waiting: [String: Candidate] = [:]
+
+    /// A file that is right by itself, as read and as found; both nil where it is gone.
+    private struct Candidate {
+        let file: PolicyFile?
+        let bytes: [UInt8]?
+    }
 
     /// A file as it was found.
     enum Content: Sendable {
@@ -21,8 +27,9 @@ struct PolicyInputs {
         case absent
     }
 
-    /// Takes files that changed; gives the paths whose accepted content is another now.
-    mutating func take(_ changes: [String: Content]) -> Set<String> {
+    /// Takes files that changed; gives those whose accepted content is another now, with the bytes
+    /// that are in force, or nil where nothing is any more.
+    mutating func take(_ changes: [String: Content]) -> [String: [UInt8]?] {
         let changes = changes.map { (path: $0.key, content: $0.value) }
         let readings = concurrently(changes.count) {
             Reading(changes[$0].content, changes[$0].path)
@@ -32,9 +39,9 @@ struct PolicyInputs {
         var candidates = waiting
         while !candidates.isEmpty {
             do throws(PolicyErrors) {
-                accepted = try accepted.replacing(candidates)
+                accepted = try accepted.replacing(candidates.mapValues(\.file))
                 for path in candidates.keys { waiting[path] = nil }
-                return Set(candidates.keys)
+                return candidates.mapValues(\.bytes)
             } catch {
                 let wrong = Dictionary(grouping: error.diagnostics, by: \.place.file)
                 conflicts.merge(wrong) { $1 }
@@ -44,7 +51,7 @@ struct PolicyInputs {
                 for path in blamed { candidates[path] = nil }
             }
         }
-        return []
+        return [:]
     }
 
     /// By path: why the directory as it is now is not in force.
@@ -58,7 +65,7 @@ struct PolicyInputs {
     /// A file by itself.
     private enum Reading: Sendable {
         case absent
-        case right(PolicyFile)
+        case right(PolicyFile, [UInt8])
         case wrong([Diagnostic])
 
         init(_ content: Content, _ path: String) {
@@ -69,7 +76,7 @@ struct PolicyInputs {
                 self = .wrong([Diagnostic(message, fix: fix, at: place)])
             case .bytes(let bytes):
                 do throws(PolicyErrors) {
-                    self = .right(try PolicyFile(parsing: bytes, path: path))
+                    self = .right(try PolicyFile(parsing: bytes, path: path), bytes)
                 } catch {
                     self = .wrong(error.diagnostics)
                 }
@@ -79,12 +86,12 @@ struct PolicyInputs {
 
     private mutating func take(_ reading: Reading, at path: String) {
         mistakes[path] = nil
-        waiting[path] = .none
+        waiting[path] = nil
         switch reading {
         case .absent:
-            if accepted.files[path] != nil { waiting[path] = .some(nil) }
-        case .right(let file):
-            waiting[path] = .some(file)
+            if accepted.files[path] != nil { waiting[path] = Candidate(file: nil, bytes: nil) }
+        case .right(let file, let bytes):
+            waiting[path] = Candidate(file: file, bytes: bytes)
         case .wrong(let diagnostics):
             mistakes[path] = diagnostics
         }
@@ -92,14 +99,14 @@ struct PolicyInputs {
 
     /// Takes the changes one by one, so that only those that break something are held.
     private mutating func hold(
-        _ candidates: [String: PolicyFile?], breaking wrong: [String: [Diagnostic]]
-    ) -> Set<String> {
-        var changed: Set<String> = []
-        for (path, file) in candidates.sorted(by: { $0.key < $1.key }) {
-            guard let next = try? accepted.replacing([path: file]) else { continue }
+        _ candidates: [String: Candidate], breaking wrong: [String: [Diagnostic]]
+    ) -> [String: [UInt8]?] {
+        var changed: [String: [UInt8]?] = [:]
+        for (path, candidate) in candidates.sorted(by: { $0.key < $1.key }) {
+            guard let next = try? accepted.replacing([path: candidate.file]) else { continue }
             accepted = next
-            waiting[path] = .none
-            changed.insert(path)
+            waiting[path] = nil
+            changed[path] = .some(candidate.bytes)
         }
         return changed
     }

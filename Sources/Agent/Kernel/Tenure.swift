@@ -15,6 +15,8 @@ final class Tenure: Sendable {
     let slot: UInt64
     let monitor: RouteMonitor
     let table: EndpointTable
+    /// Whether the socket that owns the table is an earlier agent's.
+    let isInherited: Bool
     /// Nil where another program listens to the log group.
     let log: Log?
     private let route: Mutex<RouteBox>
@@ -35,18 +37,26 @@ final class Tenure: Sendable {
         let log: Log?
     }
 
-    init(entering namespace: borrowing NetworkNamespace, slot: UInt64) throws(SystemError) {
+    init(
+        entering namespace: borrowing NetworkNamespace, slot: UInt64, keeper: SocketKeeper? = nil
+    ) throws(SystemError) {
         let sockets = try namespace.run { () throws(SystemError) in
             Sockets(
                 monitor: try RouteMonitor(), route: try RouteSocket(),
                 netfilter: try NetfilterSocket(), log: try? Log())
         }
+        let inherited = keeper?.take(namespace.id)
+        isInherited = inherited != nil
         id = namespace.id
         self.slot = slot
         log = sockets.log
         monitor = sockets.monitor
         route = Mutex(RouteBox(socket: sockets.route))
-        table = EndpointTable(sockets.netfilter)
+        if let inherited {
+            table = EndpointTable(inherited)
+        } else {
+            table = EndpointTable(sockets.netfilter)
+        }
     }
 
     /// The links and addresses that the namespace has now.

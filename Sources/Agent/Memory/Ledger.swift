@@ -15,8 +15,22 @@ struct Ledger: Codable {
     var generation: UInt64 = 0
     /// What elements had counted when they left the kernel.
     var carried: [RuleKey: RuleCount] = [:]
-    /// Refused packets whose flow was not kept, of tables that are gone.
-    var unkept = Count.zero
+    /// The same of the host filter.
+    var hostCarried: [RuleKey: RuleCount]?
+    /// What endpoints counted in tables that are gone, by their names: a namespace that is made
+    /// anew under its old name goes on counting.
+    var endpoints: [EndpointName: EndpointTotals]?
+    /// The same of the host filter, while an endpoint stands elsewhere, or its rules went.
+    var hostEndpoints: [EndpointName: EndpointTotals]?
+    /// What was last read of each table that is there: where a namespace goes while no agent runs,
+    /// that is all there is.
+    var tables: [NamespaceID: TableTotals]?
+    /// What the host filter had refused at endpoints that it no longer guards.
+    var hostRefused: Count?
+    /// What of the totals of pairs is in the store's hours.
+    var told: [RefusalBook.Pair: Tally]?
+    /// The last entry of the journal that is in here.
+    var journalEntry: UInt64?
     var book: RefusalBook
 
     init(since: Timestamp, violations: Int) {
@@ -25,11 +39,76 @@ struct Ledger: Codable {
     }
 
     /// Credits the final counters of rules that left an endpoint.
-    mutating func carry(_ counts: [Mark: RuleCount], of rules: RuleTable) {
+    mutating func carry(_ entry: Carried) {
+        var sums = (entry.layer == .hostFilter ? hostCarried : carried) ?? [:]
+        for (key, count) in entry.rules { sums[key, default: RuleCount()] += count }
+        if entry.layer == .hostFilter { hostCarried = sums } else { carried = sums }
+        guard let name = entry.endpoint else { return }
+        let isOutside = entry.layer == .hostFilter
+        var all = (isOutside ? hostEndpoints : endpoints) ?? [:]
+        var totals = all[name] ?? EndpointTotals()
+        totals.admitted += entry.rules.values.reduce(into: RuleCount()) { $0 += $1 }
+        for (reason, count) in entry.refused { totals.refused[reason, default: .zero] += count }
+        all[name] = totals
+        if isOutside { hostEndpoints = all } else { endpoints = all }
+    }
+}
+
+/// An endpoint by the names that stay when its namespace is made anew.
+struct EndpointName: Hashable, Codable {
+    let tenant: String
+    let name: String
+}
+
+/// What an endpoint counted in tables that are gone.
+struct EndpointTotals: Hashable, Codable {
+    var admitted = RuleCount()
+    var refused: [Refusal: Count] = [:]
+}
+
+/// A reading of a table, kept for the case that there is never another.
+struct TableTotals: Hashable, Codable {
+    let endpoint: EndpointName
+    var refused: [Refusal: Count]
+}
+
+/// The final counters of what left the kernel: one entry of the journal.
+struct Carried: Codable {
+    enum Layer: String, Codable {
+        case nftables
+        case hostFilter
+    }
+
+    let layer: Layer
+    /// Nil where the namespace was nobody's.
+    let endpoint: EndpointName?
+    var rules: [Ledger.RuleKey: RuleCount] = [:]
+    /// Of a table that is gone as a whole; the host filter's all stand under one reason.
+    var refused: [Refusal: Count] = [:]
+
+    init(
+        layer: Layer, endpoint: EndpointName?, _ counts: [Mark: RuleCount], of rules: RuleTable,
+        refused: [Refusal: Count] = [:]
+    ) {
+        self.layer = layer
+        self.endpoint = endpoint
+        self.refused = refused
         for (mark, count) in counts where count != RuleCount() {
             guard let rule = rules[mark] else { continue }
-            carried[RuleKey(rule: rule.id, direction: rule.direction), default: RuleCount()] +=
-                count
+            let key = Ledger.RuleKey(rule: rule.id, direction: rule.direction)
+            self.rules[key, default: RuleCount()] += count
         }
     }
+
+    init(
+        layer: Layer, endpoint: EndpointName?, rules: [Ledger.RuleKey: RuleCount],
+        refused: [Refusal: Count]
+    ) {
+        self.layer = layer
+        self.endpoint = endpoint
+        self.rules = rules
+        self.refused = refused
+    }
+
+    var isEmpty: Bool { rules.isEmpty && refused.allSatisfy { $0.value == .zero } }
 }

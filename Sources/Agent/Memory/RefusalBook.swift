@@ -12,6 +12,18 @@ struct RefusalBook: Codable {
     struct Key: Hashable, Codable {
         let endpoint: NamespaceID
         let flow: RefusedFlow
+        /// What the host filter says of it; nil where the endpoint's table refused.
+        var host: HostRefusal?
+
+        var layer: Violation.Layer { host == nil ? .nftables : .hostFilter }
+    }
+
+    /// Why the host filter refused a flow, and which way it went.
+    struct HostRefusal: Hashable, Codable {
+        let reason: RefusalReason
+        let direction: Direction
+        /// The endpoint that sent it, where its veth is known.
+        let sender: NamespaceID?
     }
 
     /// Who stood at the ends of a refused flow, and which way it went, when it was first seen.
@@ -24,11 +36,14 @@ struct RefusalBook: Codable {
         let reason: RefusalReason
     }
 
+    /// A refused flow within a window, or what was put together of a flood.
     struct Record: Codable {
         let key: Key
         let first: Timestamp
         var last: Timestamp
         var count: Count
+        /// How many flows it stands for; nil for one.
+        var flows: UInt64?
         let generation: UInt64
         let attribution: Attribution
     }
@@ -38,41 +53,69 @@ struct RefusalBook: Codable {
         let destination: PartyName
         let direction: Direction
         let reason: RefusalReason
+        /// Nil is the endpoint's table.
+        let layer: Violation.Layer?
+
+        init(_ attribution: Attribution, _ layer: Violation.Layer) {
+            self.layer = layer == .nftables ? nil : layer
+            source = attribution.sourceParty
+            destination = attribution.destinationParty
+            direction = attribution.direction
+            reason = attribution.reason
+        }
     }
 
     private(set) var totals: [Pair: Tally] = [:]
+    /// When something was last refused, by pair.
+    private(set) var lastRefused: [Pair: Timestamp]?
     private(set) var records: OrderedDictionary<Key, Record> = [:]
     /// All packets of all totals.
     private(set) var packets: UInt64 = 0
+    /// What the endpoints' tables refused of these.
+    private(set) var insideTables: Count?
+    /// What the host filter refused of these.
+    private(set) var outside: Count?
     /// How many records had to make room.
     private(set) var forgotten: UInt64 = 0
     /// What the last reading showed of the flows that are still in the kernel's sets.
     private var seen: [Key: Count] = [:]
     private var limit: Int
+    /// The window that the records below belong to.
+    private var window: Window?
+    /// Records that are another than when they were last asked for.
+    private var changed: OrderedSet<Key> = []
+    /// Records of a window that is over, until they are asked for.
+    private var finished: [Record] = []
+
+    private enum CodingKeys: CodingKey {
+        case totals, lastRefused, records, packets, insideTables, outside, forgotten, seen, limit
+    }
 
     init(limit: Int) { self.limit = limit }
 
-    /// Takes one reading of an endpoint's sets; gives the flows that were not known before.
+    /// Takes one reading of refused flows; gives the records that were not there before.
     mutating func take(
-        _ flows: [RefusedFlow: Count], of endpoint: NamespaceID, at now: Timestamp,
-        generation: UInt64, attribute: (RefusedFlow) -> Attribution
+        _ flows: [Key: Count], at now: Timestamp, generation: UInt64,
+        attribute: (Key) -> Attribution
     ) -> [Key] {
+        turn(at: now)
         var new: [Key] = []
-        for (flow, count) in flows.sorted(by: { $0.key.isBefore($1.key) }) {
-            let key = Key(endpoint: endpoint, flow: flow)
+        for (key, count) in flows.sorted(by: { $0.key.flow.isBefore($1.key.flow) }) {
             let before = seen[key] ?? .zero
             // A count that is lower than before belongs to an element that was made anew.
             let more = count.packets < before.packets ? count : count.subtracting(before)
             seen[key] = count
             guard more.packets > 0 else { continue }
-            if credit(more, to: key, at: now, generation: generation, attribute) { new.append(key) }
+            if let made = credit(more, to: key, at: now, generation: generation, attribute) {
+                new.append(made)
+            }
         }
         return new
     }
 
     /// The flows have left the kernel's sets.
-    mutating func leave(_ flows: some Sequence<RefusedFlow>, of endpoint: NamespaceID) {
-        for flow in flows { seen[Key(endpoint: endpoint, flow: flow)] = nil }
+    mutating func leave(_ keys: some Sequence<Key>) {
+        for key in keys { seen[key] = nil }
     }
 
     /// The endpoint's table is gone.
@@ -80,28 +123,81 @@ struct RefusalBook: Codable {
         seen = seen.filter { $0.key.endpoint != endpoint }
     }
 
+    /// How many flows the fullest endpoint's set had when it was last read, by the set's name.
+    var crowds: [String: Int] {
+        struct Place: Hashable {
+            let endpoint: NamespaceID
+            let set: String
+        }
+        var counts: [Place: Int] = [:]
+        for key in seen.keys where key.host == nil {
+            let set = key.flow.reason.setName(key.flow.source.family == .v4 ? 4 : 6)
+            counts[Place(endpoint: key.endpoint, set: set), default: 0] += 1
+        }
+        return counts.reduce(into: [:]) { $0[$1.key.set] = max($0[$1.key.set] ?? 0, $1.value) }
+    }
+
+    /// The records that are another than when this was last asked.
+    mutating func takeChanged() -> [Record] {
+        defer {
+            finished = []
+            changed = []
+        }
+        return finished + changed.compactMap { records[$0] }
+    }
+
+    /// Begins a new window when its time has come: a flow that goes on gets a new record then.
+    private mutating func turn(at now: Timestamp) {
+        guard window?.contains(now) != true else { return }
+        let next = Window(at: now, records.values)
+        let over = records.values.filter { !next.contains($0.first) }
+        finished += over.filter { changed.contains($0.key) }
+        window = next
+    }
+
+    /// Credits a flow, and gives the key of its record if that is new.
     private mutating func credit(
         _ more: Count, to key: Key, at now: Timestamp, generation: UInt64,
-        _ attribute: (RefusedFlow) -> Attribution
-    ) -> Bool {
-        let known = records[key] != nil
-        let attribution = records[key]?.attribution ?? attribute(key.flow)
-        let pair = Pair(
-            source: attribution.sourceParty, destination: attribution.destinationParty,
-            direction: attribution.direction, reason: attribution.reason)
-        let tally = Tally(packets: more.packets, bytes: more.bytes, flows: known ? 0 : 1)
-        totals[pair] = (totals[pair] ?? Tally()) + tally
+        _ attribute: (Key) -> Attribution
+    ) -> Key? {
+        let attribution = records[key]?.attribution ?? attribute(key)
+        let pair = Pair(attribution, key.layer)
+        let isNewFlow = window?.note(key) ?? true
+        totals[pair, default: Tally()] =
+            (totals[pair] ?? Tally())
+            + Tally(packets: more.packets, bytes: more.bytes, flows: isNewFlow ? 1 : 0)
+        lastRefused = lastRefused ?? [:]
+        lastRefused?[pair] = now
         packets += more.packets
-        if known {
-            records[key]?.count += more
-            records[key]?.last = now
+        if key.host == nil {
+            insideTables = (insideTables ?? .zero) + more
         } else {
-            records[key] = Record(
-                key: key, first: now, last: now, count: more, generation: generation,
-                attribution: attribution)
-            makeRoom()
+            outside = (outside ?? .zero) + more
         }
-        return !known
+        let target = target(of: key, pair)
+        changed.append(target)
+        if var record = records[target], window?.contains(record.first) ?? true {
+            record.count += more
+            record.last = now
+            if isNewFlow, target != key { record.flows = (record.flows ?? 1) + 1 }
+            records[target] = record
+            return nil
+        }
+        window?.admit(target, pair)
+        // At the end, as the latest.
+        records[target] = nil
+        records[target] = Record(
+            key: target, first: now, last: now, count: more, generation: generation,
+            attribution: target == key ? attribution : attribution.narrowed(to: target.flow))
+        makeRoom()
+        return target
+    }
+
+    /// The record that the flow belongs to: its own, or what is put together of a flood.
+    private func target(of key: Key, _ pair: Pair) -> Key {
+        if let own = records[key], window?.contains(own.first) ?? true { return key }
+        guard let window else { return key }
+        return window.room(for: key, pair)
     }
 
     /// Drops the oldest quarter at once: dropping one at a time would cost as much each time.
@@ -109,7 +205,26 @@ struct RefusalBook: Codable {
         guard records.count > limit else { return }
         let surplus = max(limit / 4, 1)
         forgotten += UInt64(surplus)
+        finished += records.values.prefix(surplus).filter { changed.contains($0.key) }
+        for record in records.values.prefix(surplus) { changed.remove(record.key) }
         records.removeFirst(surplus)
+    }
+}
+
+extension RefusalBook.Attribution {
+    /// The same ends, where the flows of several callers or called are put together.
+    fileprivate func narrowed(to flow: RefusedFlow) -> RefusalBook.Attribution {
+        RefusalBook.Attribution(
+            source: source.narrowed(to: flow.source),
+            destination: destination.narrowed(to: flow.destination), sourceParty: sourceParty,
+            destinationParty: destinationParty, direction: direction, reason: reason)
+    }
+}
+
+extension ViolationEnd {
+    fileprivate func narrowed(to address: IPAddress) -> ViolationEnd {
+        address == self.address
+            ? self : ViolationEnd(address: address, tenant: tenant, party: party)
     }
 }
 

@@ -1,3 +1,4 @@
+internal import Agent
 internal import ArgumentParser
 internal import Glibc
 internal import Lab
@@ -68,7 +69,10 @@ struct LabDownCommand: ParsableCommand {
             guard Lab.all().contains(name) else {
                 throw LabTrouble("there is no lab '\(name)'", fix: "see 'ringfence lab list'")
             }
-            try Lab(named: name).down()
+            let lab = Lab(named: name)
+            // What is pinned for the lab's host would outlive it.
+            (try? HostGuards(hostNamespace: lab.fabricPath))?.remove()
+            try lab.down()
         }
     }
 }

@@ -18,13 +18,13 @@ struct LabGrid {
         }
     }
 
-    func text(width: Int?) -> String {
+    func text(_ form: TextForm) -> String {
         let numbers = names.indices.map { Table.Column("TO \($0 + 1)") }
         var table = Table([.init("FROM")] + numbers)
         for (index, source) in names.enumerated() {
             table.append(["\(index + 1) \(source)"] + names.map { cell(source, $0) })
         }
-        return table.text(width: width) + Self.legend
+        return table.text(form) + Self.legend
     }
 
     private static let legend = """

@@ -7,7 +7,7 @@ internal import Reports
 struct LabList: TextReport, Encodable {
     let labs: [LabEntry]
 
-    func text(width: Int?) -> String {
+    func text(_ form: TextForm) -> String {
         guard !labs.isEmpty else { return "no lab is up\n" }
         var table = Table(.init("LAB"), .init("NAMESPACE"), .init("MOUNT"))
         for lab in labs {
@@ -17,7 +17,19 @@ struct LabList: TextReport, Encodable {
                 table.append([lab.name, name, path])
             }
         }
-        return table.text(width: width)
+        return table.text(form)
+    }
+
+    /// A row for each namespace, the host's as well.
+    var csv: CSV {
+        var csv = CSV(["lab", "namespace", "mount"])
+        for lab in labs {
+            csv.append([lab.name, "rf-\(lab.name)", lab.host])
+            for path in lab.namespaces {
+                csv.append([lab.name, path.split(separator: "/").last.map(String.init), path])
+            }
+        }
+        return csv
     }
 }
 

@@ -49,8 +49,23 @@ struct LabProbeReport: TextReport, Encodable {
             }
     }
 
-    func text(width: Int?) -> String {
-        LabGrid(ways, names: names).text(width: width) + "\n" + judgement
+    func text(_ form: TextForm) -> String {
+        LabGrid(ways, names: names).text(form) + "\n" + judgement
+    }
+
+    /// A row for each way.
+    var csv: CSV {
+        var csv = CSV([
+            "source", "destination", "protocol", "port", "family", "seen", "expected", "rule",
+            "agrees",
+        ])
+        for way in ways {
+            csv.append([
+                way.source, way.destination, way.ipProtocol.description, "\(way.port)", way.family,
+                way.seen, way.expected.map { "\($0)" }, way.rule, "\(way.agrees)",
+            ])
+        }
+        return csv
     }
 
     private var judgement: String {

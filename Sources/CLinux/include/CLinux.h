@@ -31,6 +31,9 @@ int linux_accept4(int fd, int flags);
 /// ioctl(2) with NS_GET_NSTYPE: the CLONE_NEW* value of an nsfs descriptor.
 int linux_namespace_type(int fd);
 
+/// prctl(2) with PR_SET_NO_NEW_PRIVS.
+int linux_no_new_privileges(void);
+
 /// malloc_trim(3)
 int linux_malloc_trim(void);
 

@@ -76,7 +76,7 @@ extension DirectoryWatcher {
         // What is not in the table was given up, and says so once more.
         guard let watch = watches[event.watch] else { return }
         if event.name.isEmpty {
-            if event.has(IN_DELETE_SELF, IN_MOVE_SELF, IN_UNMOUNT, IN_IGNORED) {
+            if event.has(IN_DELETE_SELF, IN_MOVE_SELF, IN_UNMOUNT, IN_IGNORED, IN_ATTRIB) {
                 round.restructure()
             }
         } else if watch.signposts.contains(event.name) {
@@ -95,7 +95,7 @@ extension DirectoryWatcher {
         if watch.targets[event.name] != nil { round.restructure() }
         guard isPolicyDirectoryName(event.name), !watch.directories.isEmpty else { return }
         guard event.has(IN_CREATE) else {
-            if event.has(IN_DELETE, IN_MOVED_FROM, IN_MOVED_TO) { round.restructure() }
+            if event.has(IN_DELETE, IN_MOVED_FROM, IN_MOVED_TO, IN_ATTRIB) { round.restructure() }
             return
         }
         for directory in watch.directories {
@@ -113,6 +113,8 @@ extension DirectoryWatcher {
         if event.has(IN_DELETE, IN_MOVED_FROM) { round.set(.removed, paths) }
         if event.has(IN_CLOSE_WRITE, IN_MOVED_TO) { round.set(.written, paths) }
         if event.has(IN_MODIFY) { round.set(.unsettled, paths) }
+        // Whose it is, and who may write to it, decides whether it counts.
+        if event.has(IN_ATTRIB) { round.addUnsettled(Array(paths)) }
         let place = joined(watch.path, event.name)
         guard event.has(IN_CREATE, IN_MOVED_TO), let status = try? FileStatus(ofLink: place)
         else { return }
@@ -134,7 +136,7 @@ extension DirectoryWatcher {
 extension DirectoryWatcher {
     private static let content = [
         IN_CLOSE_WRITE, IN_MODIFY, IN_CREATE, IN_DELETE, IN_MOVED_FROM, IN_MOVED_TO,
-        IN_DELETE_SELF, IN_MOVE_SELF,
+        IN_DELETE_SELF, IN_MOVE_SELF, IN_ATTRIB,
     ]
     private static let itself = [IN_DELETE_SELF, IN_MOVE_SELF]
     /// What leads to the tree: whoever writes to files beside it wakes nobody.

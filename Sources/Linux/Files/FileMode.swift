@@ -13,9 +13,14 @@ public struct FileMode: Hashable, Sendable {
         bits = status.st_mode
     }
 
+    init(bits: UInt32) { self.bits = bits }
+
     public var isSocket: Bool { bits & S_IFMT == S_IFSOCK }
 
     /// Whether somebody other than its owner may write; in a sticky directory nobody may replace
     /// what is another's.
-    public var isOpenToOthers: Bool { bits & S_ISVTX == 0 && bits & (S_IWGRP | S_IWOTH) != 0 }
+    public var isOpenToOthers: Bool { bits & S_ISVTX == 0 && isWritableByOthers }
+
+    /// The same without regard to the sticky bit, which means nothing on a file.
+    var isWritableByOthers: Bool { bits & (S_IWGRP | S_IWOTH) != 0 }
 }

@@ -24,6 +24,8 @@ struct FileStatus: Sendable {
     let kind: FileKind
     let signature: FileSignature
     let linkCount: UInt64
+    let owner: UInt32
+    let mode: FileMode
 
     /// Follows symbolic links.
     ///
@@ -59,6 +61,8 @@ struct FileStatus: Sendable {
             default: .other
             }
         linkCount = UInt64(status.st_nlink)
+        owner = status.st_uid
+        mode = FileMode(bits: status.st_mode)
         signature = FileSignature(
             device: UInt64(status.st_dev), inode: UInt64(status.st_ino),
             size: Int64(status.st_size), modified: status.st_mtim.nanoseconds,

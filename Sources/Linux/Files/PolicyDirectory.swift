@@ -77,6 +77,11 @@ extension PolicyDirectory {
             }
         }
 
+        /// The same of some files.
+        public mutating func forgetBytes(of paths: some Sequence<String>) {
+            for path in paths { files[path]?.bytes = [] }
+        }
+
         init(problems: [String: Problem]) { self.problems = problems }
     }
 
@@ -90,6 +95,10 @@ extension PolicyDirectory {
         case changing
         case tooDeep(limit: Int)
         case tooManyFiles(limit: Int)
+        /// Somebody other than its owner may write to it.
+        case openToOthers
+        /// It belongs to neither root nor the user that reads it.
+        case foreign(owner: UInt32)
     }
 }
 

@@ -26,6 +26,7 @@ extension PolicyDirectory.File {
         let descriptor = try orProblem(try Descriptor(opening: path, flags: flags))
         let before = try orProblem(try FileStatus(of: descriptor))
         guard before.kind == .regular else { throw .notAFile }
+        try before.requireTrust()
         guard before.signature.size <= limit else { throw .tooLarge(limit: limit) }
         let bytes = try orProblem(try contents(of: descriptor, path, limit: limit))
         guard bytes.count <= limit else { throw .tooLarge(limit: limit) }

@@ -8,6 +8,8 @@ extension PolicyDirectory.Problem {
         case .changing: "finish writing the file; it is read again at the next change"
         case .tooDeep(let limit): "keep policy files at most \(limit) folders deep"
         case .tooManyFiles(let limit): "join files; a directory has at most \(limit)"
+        case .openToOthers: "take the right away: chmod go-w"
+        case .foreign: "give it to root: chown root"
         }
     }
 
@@ -20,6 +22,8 @@ extension PolicyDirectory.Problem {
         case .changing: "the file kept changing while it was read"
         case .tooDeep: "the folder lies too deep"
         case .tooManyFiles: "there are too many policy files"
+        case .openToOthers: "somebody other than its owner may write to it"
+        case .foreign(let owner): "it belongs to user \(owner), who may change it at any time"
         }
     }
 }

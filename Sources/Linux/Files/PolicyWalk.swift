@@ -32,12 +32,18 @@ struct PolicyWalk {
 
     private mutating func walk(_ path: String, depth: Int) {
         do throws(SystemError) {
-            guard visited.insert(FileIdentity(try FileStatus(at: path).signature)).inserted else {
-                return
-            }
+            let status = try FileStatus(at: path)
+            guard visited.insert(FileIdentity(status.signature)).inserted else { return }
             guard depth <= limits.depth else {
                 problems[path] = .tooDeep(limit: limits.depth)
                 return
+            }
+            do throws(PolicyDirectory.Problem) {
+                try status.requireTrust()
+            } catch {
+                problems[path] = error
+                // What comes right later has to be seen.
+                return enter(path)
             }
             enter(path)
             for entry in try entriesOfDirectory(path) { visit(entry, in: path, depth) }

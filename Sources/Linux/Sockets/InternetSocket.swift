@@ -21,6 +21,17 @@ public struct InternetSocket: ~Copyable, Sendable {
             })
     }
 
+    /// Makes one that sends and gets whole segments of a protocol, beside what listens to it.
+    ///
+    /// The system call is `socket` with SOCK_RAW.
+    public init(raw ipProtocol: IPProtocol, _ family: AddressFamily) throws(SystemError) {
+        let flags = SOCK_RAW.rawValue | SOCK_CLOEXEC.rawValue | SOCK_NONBLOCK.rawValue
+        descriptor = Descriptor(
+            owning: try check("socket", on: "raw \(ipProtocol)") {
+                socket(CInt(family.number), CInt(flags), CInt(ipProtocol.rawValue))
+            })
+    }
+
     /// Takes an address of its own; port 0 lets the kernel choose.
     ///
     /// The system call is `bind`.

@@ -3,14 +3,36 @@ internal import Linux
 internal import Rules
 
 extension NetfilterSocket {
+    /// What can be asked for.
+    struct Subject {
+        /// Subsystem and message, as in `nlmsg_type`.
+        let type: UInt16
+        let family: UInt8
+
+        static func tables(_ type: nf_tables_msg_types) -> Subject {
+            Subject(
+                type: Message.nfTables << 8 | UInt16(type.rawValue), family: UInt8(Batch.inet))
+        }
+
+        /// NFNL_SUBSYS_CTNETLINK and IPCTNL_MSG_CT_GET, of every family.
+        static let connections = Subject(type: 1 << 8 | 1, family: 0)
+    }
+
     /// Asks one question of nf_tables and gives every message of the answer.
-    ///
-    /// A dump that the kernel marks as interrupted is thrown away and asked for again.
     func dump(
         _ type: nf_tables_msg_types, build: (UnsafeMutablePointer<nlmsghdr>) -> Void
     ) throws(NftablesError) -> [Message] {
+        try dump(.tables(type), build: build)
+    }
+
+    /// Asks one question and gives every message of the answer.
+    ///
+    /// A dump that the kernel marks as interrupted is thrown away and asked for again.
+    func dump(
+        _ subject: Subject, build: (UnsafeMutablePointer<nlmsghdr>) -> Void
+    ) throws(NftablesError) -> [Message] {
         for _ in 0..<20 {
-            switch try attempt(type, flags: NLM_F_DUMP, build) {
+            switch try attempt(subject, flags: NLM_F_DUMP, build) {
             case .complete(let messages): return messages
             case .absent: return []
             case .interrupted: continue
@@ -23,10 +45,24 @@ extension NetfilterSocket {
     func get(
         _ type: nf_tables_msg_types, build: (UnsafeMutablePointer<nlmsghdr>) -> Void
     ) throws(NftablesError) -> Message? {
-        guard case .complete(let messages) = try attempt(type, flags: NLM_F_ACK, build) else {
+        try get(.tables(type), build: build)
+    }
+
+    /// Asks for one object; nil when there is none.
+    func get(
+        _ subject: Subject, build: (UnsafeMutablePointer<nlmsghdr>) -> Void
+    ) throws(NftablesError) -> Message? {
+        try getAll(subject, build: build)?.first
+    }
+
+    /// Asks for several objects in one question; nil when one of them isn't there.
+    func getAll(
+        _ subject: Subject, build: (UnsafeMutablePointer<nlmsghdr>) -> Void
+    ) throws(NftablesError) -> [Message]? {
+        guard case .complete(let messages) = try attempt(subject, flags: NLM_F_ACK, build) else {
             return nil
         }
-        return messages.first
+        return messages
     }
 
     private enum Answer {
@@ -36,9 +72,9 @@ extension NetfilterSocket {
     }
 
     private func attempt(
-        _ type: nf_tables_msg_types, flags: Int32, _ build: (UnsafeMutablePointer<nlmsghdr>) -> Void
+        _ subject: Subject, flags: Int32, _ build: (UnsafeMutablePointer<nlmsghdr>) -> Void
     ) throws(NftablesError) -> Answer {
-        try ask(type, flags: flags, build)
+        try ask(subject, flags: flags, build)
         var messages: [Message] = []
         while true {
             for message in try datagram() where message.sequence == Self.question {
@@ -60,22 +96,36 @@ extension NetfilterSocket {
         }
     }
 
-    private func ask(
-        _ type: nf_tables_msg_types, flags: Int32, _ build: (UnsafeMutablePointer<nlmsghdr>) -> Void
+    func ask(
+        _ subject: Subject, flags: Int32, _ build: (UnsafeMutablePointer<nlmsghdr>) -> Void
     ) throws(NftablesError) {
         do {
+            try discardAnswers()
             try withUnsafeTemporaryAllocation(byteCount: 4096, alignment: 8) {
                 buffer throws(SystemError) in
                 guard let start = buffer.baseAddress else { return }
+                // It puts nf_tables into the type, which is right for one of the subjects only.
                 let header = nftnl_nlmsg_build_hdr(
-                    start.assumingMemoryBound(to: CChar.self), UInt16(type.rawValue),
-                    UInt16(Batch.inet), UInt16(flags), Self.question)
+                    start.assumingMemoryBound(to: CChar.self), subject.type & 0xff,
+                    UInt16(subject.family), UInt16(flags), Self.question)
                 guard let header else { return }
+                header.pointee.nlmsg_type = subject.type
                 build(header)
                 try send(UnsafeRawBufferPointer(start: start, count: Int(header.pointee.nlmsg_len)))
             }
         } catch {
             throw .socket(error)
+        }
+    }
+
+    /// Empties the socket: what is left of an exchange that failed is no answer to the next.
+    private func discardAnswers() throws(SystemError) {
+        while true {
+            do throws(SystemError) {
+                guard try receive() != nil else { return }
+            } catch {
+                if error.code != Self.overflow { throw error }
+            }
         }
     }
 
@@ -103,9 +153,10 @@ extension NetfilterSocket {
         }
     }
 
-    private static let question: UInt32 = 0x7266_0001
-    /// NLMSG_DONE, NLM_F_DUMP_INTR, ETIMEDOUT.
-    private static let done: UInt16 = 3
-    private static let interrupted: UInt16 = 0x10
+    static let question: UInt32 = 0x7266_0001
+    /// NLMSG_DONE, NLM_F_DUMP_INTR, ETIMEDOUT, ENOBUFS.
+    static let done: UInt16 = 3
+    static let interrupted: UInt16 = 0x10
     private static let timedOut: CInt = 110
+    private static let overflow: CInt = 105
 }

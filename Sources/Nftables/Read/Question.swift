@@ -15,6 +15,21 @@ enum Question {
         mnl_attr_put_strz(header, UInt16(NFTA_SET_TABLE.rawValue), Program.tableName)
     }
 
+    /// How many elements one question may name: each takes less than 60 bytes of 4,096.
+    static let mostElements = 48
+
+    /// Names elements of a set by their keys.
+    static func put(
+        _ elements: [Element], of name: String, _ header: UnsafeMutablePointer<nlmsghdr>
+    ) {
+        let set = nftnl_set_alloc()
+        defer { nftnl_set_free(set) }
+        nftnl_set_set_str(set, UInt16(NFTNL_SET_TABLE.rawValue), Program.tableName)
+        nftnl_set_set_str(set, UInt16(NFTNL_SET_NAME.rawValue), name)
+        for element in elements { nftnl_set_elem_add(set, element.encoded()) }
+        nftnl_set_elems_nlmsg_build_payload(header, set)
+    }
+
     static func elements(of set: String) -> (UnsafeMutablePointer<nlmsghdr>) -> Void {
         { header in
             mnl_attr_put_strz(

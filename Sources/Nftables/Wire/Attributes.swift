@@ -1,33 +1,33 @@
 internal import NetTypes
 
 /// A netlink attribute: its type without the flag bits, and its payload.
-struct Attribute {
+package struct Attribute {
     static let headerSize = 4
 
-    let type: UInt16
-    let payload: ArraySlice<UInt8>
+    package let type: UInt16
+    package let payload: ArraySlice<UInt8>
 
     /// The payload as a number in network byte order, as nf_tables writes them.
-    var number: UInt64 { UInt64(networkBytes: payload.prefix(8)) }
+    package var number: UInt64 { UInt64(networkBytes: payload.prefix(8)) }
 
     /// The payload as text, up to the first NUL.
-    var text: String { String(decoding: payload.prefix { $0 != 0 }, as: UTF8.self) }
+    package var text: String { String(decoding: payload.prefix { $0 != 0 }, as: UTF8.self) }
 
-    var nested: Attributes { Attributes(payload) }
+    package var nested: Attributes { Attributes(payload) }
 }
 
 /// Walks netlink attributes; every step moves forward or ends.
-struct Attributes: Sequence, IteratorProtocol {
+package struct Attributes: Sequence, IteratorProtocol {
     private let bytes: ArraySlice<UInt8>
     private var offset: Int
 
-    init(_ bytes: ArraySlice<UInt8>) {
+    package init(_ bytes: ArraySlice<UInt8>) {
         self.bytes = bytes
         offset = bytes.startIndex
     }
 
     /// The next attribute; nil at the end, and where the rest can't be one.
-    mutating func next() -> Attribute? {
+    package mutating func next() -> Attribute? {
         let left = bytes.endIndex - offset
         guard left >= Attribute.headerSize else { return nil }
         let length = Int(bytes.hostWord(at: offset))
@@ -39,7 +39,7 @@ struct Attributes: Sequence, IteratorProtocol {
     }
 
     /// The first attribute of a type.
-    func first(_ type: UInt16) -> Attribute? {
+    package func first(_ type: UInt16) -> Attribute? {
         var copy = self
         while let attribute = copy.next() {
             if attribute.type == type { return attribute }

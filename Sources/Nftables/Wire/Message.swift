@@ -1,9 +1,9 @@
 /// A netlink message as received.
-struct Message {
-    let type: UInt16
+package struct Message {
+    package let type: UInt16
     let flags: UInt16
     let sequence: UInt32
-    let payload: ArraySlice<UInt8>
+    package let payload: ArraySlice<UInt8>
 
     static let headerSize = 16
 
@@ -11,7 +11,7 @@ struct Message {
     var nfTablesType: UInt16? { type >> 8 == Message.nfTables ? type & 0xff : nil }
 
     /// The attributes behind the four bytes of `struct nfgenmsg`.
-    var attributes: Attributes { Attributes(payload.dropFirst(4)) }
+    package var attributes: Attributes { Attributes(payload.dropFirst(4)) }
 
     /// NFNL_SUBSYS_NFTABLES and NFNL_SUBSYS_ULOG of linux/netfilter/nfnetlink.h.
     static let nfTables: UInt16 = 10

@@ -13,6 +13,11 @@ extension PolicySet {
         var findings = Findings()
         var names = PolicyNames()
         findings.report(taken: names.declare(sorted.flatMap(\.policies)), kind: "policy")
+        var assertions = PolicyNames()
+        let declared = sorted.flatMap(\.assertions).map {
+            Declaration(name: $0.name, place: $0.place)
+        }
+        findings.report(taken: assertions.declare(declared), kind: "assertion", article: "an")
         let tenants = Self.tenants(of: sorted, &findings)
         let ports = DeclaredPorts(tenants.values)
         var check = ReferenceCheck(tenants, ports)
@@ -30,7 +35,7 @@ extension PolicySet {
         let after = changes.values.compactMap(\.self).sorted { $0.path < $1.path }
         var files = self.files
         for (path, file) in changes { files[path] = file }
-        guard (before + after).allSatisfy(\.tenants.isEmpty) else {
+        guard (before + after).allSatisfy({ $0.tenants.isEmpty && $0.assertions.isEmpty }) else {
             return try PolicySet(checking: files)
         }
         var findings = Findings()
@@ -76,10 +81,12 @@ extension PolicySet {
 }
 
 extension Findings {
-    fileprivate mutating func report(taken: [(Declaration, first: SourcePlace)], kind: String) {
+    fileprivate mutating func report(
+        taken: [(Declaration, first: SourcePlace)], kind: String, article: String = "a"
+    ) {
         for (declaration, first) in taken {
             report(
-                "a \(kind) called \(declaration.name.quoted) stands already at \(first)",
+                "\(article) \(kind) called \(declaration.name.quoted) stands already at \(first)",
                 fix: "rename one of them, or delete one", at: declaration.place)
         }
     }

@@ -7,8 +7,14 @@ extension PolicySet {
     /// claim at all, so nobody can take a pinned address from its owner by taking it as well.
     ///
     /// `observed` holds every namespace of the machine, in any order. `host` is the one that the host
-    /// ends of the veths live in; it is never an endpoint.
-    public func topology(observed: [ObservedNamespace], host: NamespaceID?) -> Topology {
+    /// ends of the veths live in; it is never an endpoint. `announced` holds claims beside those of
+    /// the files, by tenant: they weigh the same.
+    public func topology(
+        observed: [ObservedNamespace], host: NamespaceID?,
+        announced: [String: [EndpointClaim]] = [:]
+    ) -> Topology {
+        var tenants = tenants
+        for (name, claims) in announced { tenants[name] = tenants[name]?.claiming(claims) }
         var survey = Survey(
             tenants: tenants, namespaces: observed.sorted { $0.id < $1.id }, host: host)
         survey.assignNamespaces()
@@ -137,6 +143,13 @@ private struct Survey {
 }
 
 extension Tenant {
+    /// The same with further claims, whose labels win.
+    fileprivate func claiming(_ more: [EndpointClaim]) -> Tenant {
+        Tenant(
+            name: name, labels: labels, claims: claims + more, pinned: pinned, ports: ports,
+            place: place)
+    }
+
     /// The labels that some of the claims give; a later claim wins.
     fileprivate func labels(of orders: [Int]) -> Labels {
         orders.sorted().reduce(into: [:]) { labels, order in

@@ -29,7 +29,8 @@ extension PolicySet {
         return first.map(Verdict.admitted) ?? .refused
     }
 
-    private func admits(
+    /// Whether a rule, of this set or of an earlier one, admits a flow at an endpoint.
+    public func admits(
         _ rule: Rule, _ flow: Flow, at endpoint: Endpoint, direction: Direction,
         in topology: Topology
     ) -> Bool {

@@ -4,13 +4,15 @@ public enum PolicyDocument: Hashable, Sendable {
     case tenant(Tenant, rules: [Rule])
     /// A policy's rules, never empty.
     case policy(PolicyHeader, rules: [Rule], place: SourcePlace)
+    /// What has to hold, whatever the policies say.
+    case assertion(Assertion)
 }
 
 extension PolicyDocument {
     /// The same document in less memory.
     fileprivate var packed: PolicyDocument {
         switch self {
-        case .tenant: self
+        case .tenant, .assertion: self
         case .policy(let header, let rules, let place):
             .policy(header, rules: Rule.packed(rules), place: place)
         }

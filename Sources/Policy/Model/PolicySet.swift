@@ -37,9 +37,10 @@ public struct PolicySet: Hashable, Sendable {
 extension PolicyFile {
     /// The rules of every document, in the order of the file.
     public var rules: [Rule] {
-        documents.flatMap { document in
+        documents.flatMap { document -> [Rule] in
             switch document {
             case .tenant(_, let rules), .policy(_, let rules, _): rules
+            case .assertion: []
             }
         }
     }

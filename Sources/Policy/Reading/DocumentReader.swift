@@ -14,8 +14,8 @@ struct DocumentReader {
         guard case .mapping(let entries) = node.content else {
             return report(
                 "a document is a mapping, and here stands \(node.found)",
-                fix: "start with 'apiVersion: \(Self.apiVersion)' and 'kind: Tenant' or"
-                    + " 'kind: Policy'",
+                fix: "start with 'apiVersion: \(Self.apiVersion)' and 'kind: Tenant',"
+                    + " 'kind: Policy' or 'kind: Assertion'",
                 at: node.place)
         }
         let head = Fields(entries, place: node.place)
@@ -23,9 +23,10 @@ struct DocumentReader {
         guard let kind = require("kind", in: head, of: "a document", example: "kind: Policy") else {
             return nil
         }
-        switch word(kind, "kind", among: ["Tenant", "Policy"]) {
+        switch word(kind, "kind", among: ["Tenant", "Policy", "Assertion"]) {
         case "Tenant": return tenant(node)
         case "Policy": return policy(node)
+        case "Assertion": return assertion(node)
         default: return nil
         }
     }

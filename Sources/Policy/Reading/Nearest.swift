@@ -3,7 +3,7 @@ extension Sequence<String> {
     ///
     /// Of equally near ones it is the first in alphabetical order, so that messages don't depend on
     /// the order of a dictionary.
-    func nearest(to word: String) -> String? {
+    public func nearest(to word: String) -> String? {
         guard word.utf8.count <= 64 else { return nil }
         let typed = Array(word.lowercased().utf8)
         let limit = Swift.max(1, typed.count / 3)

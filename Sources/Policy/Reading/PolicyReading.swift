@@ -37,7 +37,7 @@ extension DocumentReader {
         return name.map { PolicyHeader(name: $0, owner: owner, ticket: ticket, summary: summary) }
     }
 
-    private mutating func remark(
+    mutating func remark(
         _ key: String, in fields: Fields, upTo greatest: Int
     ) -> String? {
         guard let node = fields[key], let text = text(node, key) else { return nil }
@@ -50,7 +50,7 @@ extension DocumentReader {
         return text
     }
 
-    private func portNames(_ to: [Peer]?) -> PortNames {
+    func portNames(_ to: [Peer]?) -> PortNames {
         guard let to else { return .unknown }
         let other = to.first { !$0.selectsEndpoints }
         return other.map { .undeclared(destination: "'\($0)' in 'to'") } ?? .declared(by: to)

@@ -15,17 +15,19 @@ extension DocumentReader {
 
     /// The entries of an `allow` list, at least one.
     mutating func services(
-        _ node: SourceNode, _ what: String, names: PortNames, ifEmpty fix: String
+        _ node: SourceNode, _ what: String, entry: String = "an allow entry", names: PortNames,
+        ifEmpty fix: String
     ) -> [(service: Service, place: SourcePlace)] {
         let items = items(
             node, of: what, example: "\(what): [{protocol: tcp, ports: [443]}]", ifEmpty: fix)
         return (items ?? []).compactMap { item in
-            service(item, names: names).map { ($0, item.place) }
+            service(item, entry, names: names).map { ($0, item.place) }
         }
     }
 
-    private mutating func service(_ node: SourceNode, names: PortNames) -> Service? {
-        let what = "an allow entry"
+    private mutating func service(
+        _ node: SourceNode, _ what: String, names: PortNames
+    ) -> Service? {
         guard
             let fields = fields(
                 node, of: what, keys: ["protocol", "ports", "types"], example: Self.serviceExample),

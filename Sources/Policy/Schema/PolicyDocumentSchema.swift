@@ -22,10 +22,7 @@ extension PolicySchema {
             ],
         ],
         // One side at least has to name a tenant.
-        "anyOf": [
-            ["properties": ["from": ["contains": ["$ref": "#/$defs/tenantPeer"]]]],
-            ["properties": ["to": ["contains": ["$ref": "#/$defs/tenantPeer"]]]],
-        ],
+        "anyOf": .list(onePartyIsATenant),
         // Names of ports are looked up at the tenants in `to`.
         "if": ["properties": ["to": ["items": ["$ref": "#/$defs/tenantPeer"]]]],
         "else": [
@@ -33,7 +30,12 @@ extension PolicySchema {
         ],
     ]
 
-    private static func remark(_ description: String, upTo greatest: Int) -> SchemaValue {
+    static let onePartyIsATenant: [SchemaValue] = [
+        ["properties": ["from": ["contains": ["$ref": "#/$defs/tenantPeer"]]]],
+        ["properties": ["to": ["contains": ["$ref": "#/$defs/tenantPeer"]]]],
+    ]
+
+    static func remark(_ description: String, upTo greatest: Int) -> SchemaValue {
         [
             "type": "string", "minLength": 1, "maxLength": .number(greatest),
             "description": .text(description),

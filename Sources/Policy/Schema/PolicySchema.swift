@@ -13,15 +13,16 @@ public enum PolicySchema {
         "reversed port ranges",
         "port names that a tenant doesn't declare",
         "tenants that no document declares",
-        "policies or tenants of one name",
+        "policies, tenants or assertions of one name",
         "keys that stand twice, anchors, tags, tabs, and other matters of YAML itself",
         "numbers in other spellings than plain decimal digits",
+        "true and false in other spellings",
     ]
 
     private static let document: SchemaValue = [
         "$schema": "https://json-schema.org/draft/2020-12/schema",
         "title": "Ringfence policy document",
-        "description": "One document of a policy file: a Tenant or a Policy.",
+        "description": "One document of a policy file: a Tenant, a Policy or an Assertion.",
         "type": "object",
         "required": ["apiVersion", "kind"],
         "properties": [
@@ -30,17 +31,26 @@ public enum PolicySchema {
                 "description": "The version of the format.",
             ],
             "kind": [
-                "enum": ["Tenant", "Policy"], "description": "What the document declares.",
+                "enum": ["Tenant", "Policy", "Assertion"],
+                "description": "What the document declares.",
             ],
         ],
-        "if": ["properties": ["kind": ["const": "Tenant"]]],
-        "then": ["$ref": "#/$defs/tenantDocument"],
-        "else": ["$ref": "#/$defs/policyDocument"],
+        "allOf": .list(
+            [
+                ("Tenant", "tenantDocument"), ("Policy", "policyDocument"),
+                ("Assertion", "assertionDocument"),
+            ].map { kind, definition in
+                [
+                    "if": ["properties": ["kind": ["const": .text(kind)]]],
+                    "then": ["$ref": .text("#/$defs/\(definition)")],
+                ]
+            }),
         "$defs": .object(definitions),
     ]
 
     private static var definitions: [(String, SchemaValue)] {
-        tenantDefinitions + policyDefinitions + serviceDefinitions + wordDefinitions
+        tenantDefinitions + policyDefinitions + assertionDefinitions + serviceDefinitions
+            + wordDefinitions
     }
 
     private static let wordDefinitions: [(String, SchemaValue)] = [
@@ -66,7 +76,7 @@ public enum PolicySchema {
         ),
     ]
 
-    private static func name(_ description: String, _ form: NameForm) -> SchemaValue {
+    static func name(_ description: String, _ form: NameForm) -> SchemaValue {
         [
             "type": "string", "pattern": .text(form.pattern),
             "description": .text("\(description) It has \(form.rule)."),

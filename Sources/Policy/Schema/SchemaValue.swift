@@ -1,5 +1,5 @@
 /// A JSON value that keeps the order in which it was written.
-enum SchemaValue: Sendable {
+public enum SchemaValue: Sendable {
     case text(String)
     case number(Int)
     case flag(Bool)
@@ -7,7 +7,7 @@ enum SchemaValue: Sendable {
     case object([(String, SchemaValue)])
 
     /// The value as indented JSON.
-    var text: String { text(indent: "") }
+    public var text: String { text(indent: "") }
 
     private func text(indent: String) -> String {
         let inner = indent + "  "
@@ -25,7 +25,11 @@ enum SchemaValue: Sendable {
 
     private static func quote(_ text: String) -> String {
         let escaped = text.unicodeScalars.map { scalar in
-            scalar == "\"" || scalar == "\\" ? "\\\(scalar)" : String(scalar)
+            switch scalar {
+            case "\"", "\\": "\\\(scalar)"
+            case "\n": "\\n"
+            default: String(scalar)
+            }
         }
         return "\"" + escaped.joined() + "\""
     }
@@ -34,9 +38,9 @@ enum SchemaValue: Sendable {
 extension SchemaValue: ExpressibleByStringLiteral, ExpressibleByIntegerLiteral,
     ExpressibleByBooleanLiteral, ExpressibleByArrayLiteral, ExpressibleByDictionaryLiteral
 {
-    init(stringLiteral value: String) { self = .text(value) }
-    init(integerLiteral value: Int) { self = .number(value) }
-    init(booleanLiteral value: Bool) { self = .flag(value) }
-    init(arrayLiteral elements: SchemaValue...) { self = .list(elements) }
-    init(dictionaryLiteral elements: (String, SchemaValue)...) { self = .object(elements) }
+    public init(stringLiteral value: String) { self = .text(value) }
+    public init(integerLiteral value: Int) { self = .number(value) }
+    public init(booleanLiteral value: Bool) { self = .flag(value) }
+    public init(arrayLiteral elements: SchemaValue...) { self = .list(elements) }
+    public init(dictionaryLiteral elements: (String, SchemaValue)...) { self = .object(elements) }
 }

@@ -2,15 +2,18 @@ import NetTypes
 import Policy
 
 extension CountersReport: TextReport {
-    public func text(width: Int?) -> String {
+    public func text(_ form: TextForm) -> String {
         let start = since.map { "counted since \($0)\n" } ?? ""
-        let blocks = [ruleText(width), refusedText(width), endpointText(width)]
-        return start + blocks.joined(separator: "\n") + notRecordedText
+        let blocks = [ruleText(form), refusedText(form), endpointText(form)]
+        return start + blocks.joined(separator: "\n") + notRecorded.notRecordedText
     }
 
-    private func ruleText(_ width: Int?) -> String {
+    /// The rules: the other tables have to be asked for.
+    public var csv: CSV { grouped(by: .rule).csv }
+
+    private func ruleText(_ form: TextForm) -> String {
         var table = Table(
-            .init("RULE"), .init("POLICY"), .init("PLACE"), .init("SERVICE"),
+            .init("RULE", importance: .low), .init("POLICY"), .place, .init("SERVICE"),
             .init("PACKETS", .right), .init("BYTES", .right), .init("FLOWS", .right))
         for rule in rules {
             table.append(
@@ -18,10 +21,10 @@ extension CountersReport: TextReport {
                     rule.rule.description, rule.policy, rule.place.description, rule.service,
                 ] + rule.counts.cells)
         }
-        return section("rules", table, width: width, none: "none")
+        return section("rules", table, form, none: "none")
     }
 
-    private func refusedText(_ width: Int?) -> String {
+    private func refusedText(_ form: TextForm) -> String {
         var table = Table(
             .init("FROM"), .init("TO"), .init("REFUSED AT"), .init("REASON"),
             .init("PACKETS", .right), .init("BYTES", .right), .init("FLOWS", .right))
@@ -32,10 +35,10 @@ extension CountersReport: TextReport {
                     pair.reason.rawValue,
                 ] + pair.counts.cells)
         }
-        return section("refused", table, width: width, none: "nothing")
+        return section("refused", table, form, none: "nothing")
     }
 
-    private func endpointText(_ width: Int?) -> String {
+    private func endpointText(_ form: TextForm) -> String {
         var table = Table(
             .init("ENDPOINT"), .init("TENANT"), .init("ADMITTED", .right),
             .init("BYTES", .right), .init("REFUSED", .right), .init("BYTES", .right))
@@ -46,16 +49,10 @@ extension CountersReport: TextReport {
                 "\(endpoint.refused.bytes)",
             ])
         }
-        return section("endpoints", table, width: width, none: "none")
-    }
-
-    private var notRecordedText: String {
-        guard notRecorded != Tally() else { return "" }
-        return "\nrefused but in no line above: \(count(notRecorded.packets, "packet")), "
-            + "\(count(notRecorded.bytes, "byte")), \(count(notRecorded.flows, "flow"))\n"
+        return section("endpoints", table, form, none: "none")
     }
 }
 
 extension Tally {
-    fileprivate var cells: [String] { ["\(packets)", "\(bytes)", "\(flows)"] }
+    var cells: [String] { ["\(packets)", "\(bytes)", "\(flows)"] }
 }

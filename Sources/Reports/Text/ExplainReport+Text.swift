@@ -3,10 +3,27 @@ public import Policy
 
 extension ExplainReport: TextReport {
     /// One line for the answer, and a few for each end; the width is not kept.
-    public func text(width: Int?) -> String {
-        let answer = isAdmitted ? "admitted" : "refused"
-        let lines = ["\(source) > \(destination) \(service): \(answer)"] + ends.flatMap(\.lines)
-        return lines.map { $0.printable + "\n" }.joined()
+    public func text(_ form: TextForm) -> String {
+        let answer = isAdmitted ? form.styled("admitted", .good) : form.styled("refused", .bad)
+        let head = "\(source) > \(destination) \(service): ".printable + answer + "\n"
+        return head + ends.flatMap(\.lines).map { $0.printable + "\n" }.joined()
+    }
+
+    /// A row for each end.
+    public var csv: CSV {
+        var csv = CSV([
+            "source", "destination", "service", "tenant", "endpoint", "direction", "admitted",
+            "policy", "place", "lack", "fix",
+        ])
+        for end in ends {
+            let rule = end.rule ?? end.refusal?.rule
+            csv.append([
+                source, destination, service, end.tenant, end.endpoint, end.direction.rawValue,
+                end.isAdmitted ? "true" : "false", rule?.policy, rule?.place.description,
+                end.refusal?.lack, end.refusal?.fix,
+            ])
+        }
+        return csv
     }
 }
 

@@ -2,16 +2,35 @@ import NetTypes
 import Policy
 
 extension StatusReport: TextReport {
-    public func text(width: Int?) -> String {
+    public func text(_ form: TextForm) -> String {
         [
-            agentText, policyText, applyText, errorText, endpointText(width), unknownText(width),
-            conflictText(width), lostText,
+            agentText, policyText, applyText, errorText(form), endpointText(form),
+            unknownText(form), conflictText(form), lostText(form),
         ].joined()
+    }
+
+    /// The endpoints.
+    public var csv: CSV {
+        var csv = CSV([
+            "endpoint", "tenant", "state", "addresses", "generation", "last_error",
+        ])
+        for endpoint in endpoints {
+            csv.append([
+                endpoint.name, endpoint.tenant, endpoint.state.rawValue,
+                endpoint.addresses.map(\.description).joined(separator: " "),
+                endpoint.generation.map { "\($0)" }, endpoint.lastError,
+            ])
+        }
+        return csv
     }
 
     private var agentText: String {
         "ringfence \(agent.version.printable), pid \(agent.pid), started \(agent.started), "
             + "host filter \(agent.hostFilter.rawValue)\n"
+            + (agent.hostFilterProblem.map { "the host filter has a problem: \($0.printable)\n" }
+                ?? "")
+            + (agent.otherPrograms ?? []).map { "beside the host filter: \($0.printable)\n" }
+            .joined()
     }
 
     private var policyText: String {
@@ -32,30 +51,34 @@ extension StatusReport: TextReport {
             + "apply \(milliseconds(lastApply.applyMilliseconds))\n"
     }
 
-    private var errorText: String {
+    private func errorText(_ form: TextForm) -> String {
         guard !policies.errors.isEmpty else { return "" }
-        return "the policy directory is not in force as it is; the last good state stays:\n"
+        return form.styled(
+            "the policy directory is not in force as it is; the last good state stays:", .bad)
+            + "\n"
             + policies.errors.map { error in
                 "  \(error.place.description.printable): \(error.message.printable)\n"
                     + "    fix: \(error.fix.printable)\n"
             }.joined()
     }
 
-    private func endpointText(_ width: Int?) -> String {
+    private func endpointText(_ form: TextForm) -> String {
         var table = Table(
-            .init("ENDPOINT"), .init("TENANT"), .init("STATE"), .init("ADDRESSES"),
-            .init("GENERATION", .right), .init("LAST ERROR"))
+            .init("ENDPOINT"), .init("TENANT"), .init("STATE", importance: .high),
+            .init("ADDRESSES", importance: .low), .init("GENERATION", .right), .init("LAST ERROR"))
         for endpoint in endpoints {
             table.append([
-                endpoint.name, endpoint.tenant, endpoint.state.rawValue,
-                endpoint.addresses.map(\.description).joined(separator: ", "),
-                endpoint.generation.map { "\($0)" } ?? "-", endpoint.lastError ?? "",
+                .init(endpoint.name), .init(endpoint.tenant),
+                .init(endpoint.state.rawValue, endpoint.state.style),
+                .init(endpoint.addresses.map(\.description).joined(separator: ", ")),
+                .init(endpoint.generation.map { "\($0)" } ?? "-"),
+                .init(endpoint.lastError ?? "", .bad),
             ])
         }
-        return section("endpoints", table, width: width, none: "none")
+        return section("endpoints", table, form, none: "none")
     }
 
-    private func unknownText(_ width: Int?) -> String {
+    private func unknownText(_ form: TextForm) -> String {
         guard !unknownNamespaces.isEmpty else { return "" }
         var table = Table(.init("NAMESPACE"), .init("ID"), .init("ADDRESSES"))
         for namespace in unknownNamespaces {
@@ -64,10 +87,10 @@ extension StatusReport: TextReport {
                 namespace.addresses.map(\.description).joined(separator: ", "),
             ])
         }
-        return section("namespaces that no tenant claims", table, width: width, none: "none")
+        return section("namespaces that no tenant claims", table, form, none: "none")
     }
 
-    private func conflictText(_ width: Int?) -> String {
+    private func conflictText(_ form: TextForm) -> String {
         guard !conflicts.isEmpty else { return "" }
         var table = Table(.init("CONFLICT"), .init("CLOSED FOR"), .init("WHY"))
         for conflict in conflicts {
@@ -75,12 +98,23 @@ extension StatusReport: TextReport {
                 conflict.subject, conflict.claimants.joined(separator: ", "), conflict.message,
             ])
         }
-        return section("conflicts", table, width: width, none: "none")
+        return section("conflicts", table, form, none: "none")
     }
 
-    private var lostText: String {
+    private func lostText(_ form: TextForm) -> String {
         guard lost != LostEvents() else { return "lost events: none\n" }
-        return "lost events: \(lost.refusals) refusals, \(lost.links) link changes, "
-            + "\(lost.rules) rule changes, \(lost.violations) violations\n"
+        return form.styled(
+            "lost events: \(lost.refusals) refusals, \(lost.links) link changes, "
+                + "\(lost.rules) rule changes, \(lost.violations) violations", .doubtful) + "\n"
+    }
+}
+
+extension EndpointStatus.State {
+    fileprivate var style: Style {
+        switch self {
+        case .enforced: .good
+        case .closed, .dirty, .conflict: .bad
+        case .unknown: .doubtful
+        }
     }
 }

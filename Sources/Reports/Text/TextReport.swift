@@ -1,12 +1,20 @@
-/// A report that people can read on a terminal.
+/// A report that people can read on a terminal, and spreadsheets as one table.
 public protocol TextReport {
     /// The report in lines; tables are cut to the width where there is one.
-    func text(width: Int?) -> String
+    func text(_ form: TextForm) -> String
+
+    /// One flat table.
+    var csv: CSV { get }
+}
+
+extension TextReport {
+    /// The report in lines, without colours.
+    public func text(width: Int?) -> String { text(TextForm(width: width)) }
 }
 
 /// Puts a title over a table, or says that there is nothing.
-func section(_ title: String, _ table: Table, width: Int?, none: String) -> String {
-    table.rows.isEmpty ? "\(title): \(none)\n" : "\(title):\n" + table.text(width: width)
+func section(_ title: String, _ table: Table, _ form: TextForm, none: String) -> String {
+    table.cells.isEmpty ? "\(title): \(none)\n" : "\(title):\n" + table.text(form)
 }
 
 /// `1 rule`, `2 rules`.

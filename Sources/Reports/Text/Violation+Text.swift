@@ -3,23 +3,32 @@ import Policy
 
 extension ViolationsReport: TextReport {
     /// A row for each flow; below it the rule that comes closest, what it lacks, and the mend.
-    public func text(width: Int?) -> String {
+    public func text(_ form: TextForm) -> String {
         guard !violations.isEmpty else { return "violations: none\n" + notRecordedText }
         var table = Table(
-            .init("LAST"), .init("FROM"), .init("TO"), .init("SERVICE"), .init("REFUSED AT"),
-            .init("REASON"), .init("PACKETS", .right))
+            .init("LAST", importance: .high), .init("FROM"), .init("TO"), .init("SERVICE"),
+            .init("REFUSED AT", importance: .low), .init("REASON", importance: .high),
+            .init("PACKETS", .right))
         for violation in violations {
             table.append([
-                violation.last.description, violation.source.text, violation.destination.text,
-                violation.service, violation.direction.rawValue, violation.reason.rawValue,
-                "\(violation.packets)",
+                .init(form.moment(violation.last)), .init(violation.source.text),
+                .init(violation.destination.text), .init(violation.service),
+                .init(violation.place), .init(violation.reason.rawValue, .bad),
+                .init("\(violation.packets)"),
             ])
         }
-        let lines = table.text(width: width).split(separator: "\n")
+        let lines = table.lines(form)
         let rows = zip(lines.dropFirst(), violations).map { line, violation in
-            "\(line)\n\(violation.closestText(width: width))"
+            "\(line)\n\(violation.closestText(width: form.width))"
         }
         return "violations:\n\(lines[0])\n\(rows.joined())\(notRecordedText)"
+    }
+
+    /// A row for each flow.
+    public var csv: CSV {
+        var csv = Violation.csv
+        for violation in violations { csv.append(violation.csvRow) }
+        return csv
     }
 
     private var notRecordedText: String {
@@ -48,14 +57,19 @@ extension String {
         for word in split(separator: " ") {
             var rest = word[...]
             let last = lines.count - 1
-            if !lines[last].isEmpty, lines[last].count + 1 + rest.count <= room {
+            if !lines[last].isEmpty, lines[last].columns + 1 + String(rest).columns <= room {
                 lines[last] += " " + rest
                 continue
             }
             if !lines[last].isEmpty { lines.append("") }
-            while rest.count > room {
-                lines[lines.count - 1] += rest.prefix(room)
-                rest = rest.dropFirst(room)
+            while String(rest).columns > room {
+                var left = room
+                let piece = rest.prefix {
+                    left -= $0.columns
+                    return left >= 0
+                }
+                lines[lines.count - 1] += piece
+                rest = rest.dropFirst(piece.count)
                 lines.append("")
             }
             lines[lines.count - 1] += rest
@@ -71,13 +85,36 @@ extension Violation {
         return message.map { "\(ipProtocol) \($0.type)/\($0.code)" } ?? "\(ipProtocol)"
     }
 
+    /// The header of a table of violations, without rows.
+    public static var csv: CSV {
+        CSV([
+            "first", "last", "source_tenant", "source_endpoint", "source", "source_port",
+            "destination_tenant", "destination_endpoint", "destination", "destination_port",
+            "service", "refused_at", "layer", "reason", "packets", "bytes", "flows", "policy",
+            "owner", "place", "lack", "fix", "generation",
+        ])
+    }
+
+    /// The violation under that header.
+    public var csvRow: [String?] {
+        [
+            first.description, last.description, source.tenant, source.endpoint,
+            source.address.description, ports.map { "\($0.source)" }, destination.tenant,
+            destination.endpoint, destination.address.description,
+            ports.map { "\($0.destination)" }, service, direction.rawValue, layer.rawValue,
+            reason.rawValue, "\(packets)", "\(bytes)", "\(flows ?? 1)", closest?.rule?.policy,
+            closest?.rule?.owner, closest?.rule?.place.description, closest?.lack, closest?.fix,
+            "\(generation)",
+        ]
+    }
+
     /// One line about the violation, for streams.
     public var line: String {
         let counted = "\(count(packets, "packet")), \(count(bytes, "byte"))"
         let why = closest.map { "; \($0.ruleText): \($0.lack)" } ?? ""
         return
             ("\(last) \(source.text) > \(destination.text) \(service) refused at "
-            + "\(direction.rawValue) (\(reason.rawValue)), \(counted)\(why)").printable
+            + "\(place) (\(reason.rawValue)), \(counted)\(why)").printable
     }
 }
 
@@ -86,5 +123,12 @@ extension ViolationEnd {
     public var text: String {
         guard let tenant else { return address.description }
         return (endpoint.map { "\(tenant)/\($0)" } ?? tenant) + " \(address)"
+    }
+}
+
+extension Violation {
+    /// Which end refused, and outside of it where the host filter did.
+    fileprivate var place: String {
+        direction.rawValue + (layer == .hostFilter ? ", host filter" : "")
     }
 }

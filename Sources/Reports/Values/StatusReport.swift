@@ -31,23 +31,31 @@ public struct AgentStatus: Hashable, Sendable, Codable {
     public enum HostFilter: String, Hashable, Sendable, Codable {
         case off
         case on
+        /// They are the only layer.
+        case only
     }
 
     public var version: String
     public var pid: Int32
     public var started: Timestamp
     public var hostFilter: HostFilter
+    /// Why the host filter is not in the state that it should be in.
+    public var hostFilterProblem: String?
+    /// Programs of others on the hooks where the host filter stands.
+    public var otherPrograms: [String]?
     /// The number of the state that is being enforced; 0 before the first.
     public var generation: UInt64
 
     public init(
         version: String, pid: Int32, started: Timestamp, hostFilter: HostFilter = .off,
-        generation: UInt64
+        hostFilterProblem: String? = nil, otherPrograms: [String]? = nil, generation: UInt64
     ) {
         self.version = version
         self.pid = pid
         self.started = started
         self.hostFilter = hostFilter
+        self.hostFilterProblem = hostFilterProblem
+        self.otherPrograms = otherPrograms
         self.generation = generation
     }
 }

@@ -19,6 +19,9 @@ public struct Violation: Hashable, Sendable, Codable {
     public var reason: RefusalReason
     public var packets: UInt64
     public var bytes: UInt64
+    /// How many flows the record stands for; more than one where a flood was put together, and
+    /// then it has no source port, and a destination port only if all had the same.
+    public var flows: UInt64?
     /// The rule that comes closest to admitting the flow, and what it lacks.
     public var closest: Explanation?
     /// The number of the state that refused.
@@ -56,8 +59,9 @@ public struct Violation: Hashable, Sendable, Codable {
         first: Timestamp, last: Timestamp, source: ViolationEnd, destination: ViolationEnd,
         ipProtocol: IPProtocol, ports: Ports? = nil, message: Message? = nil,
         direction: Direction, layer: Layer = .nftables, reason: RefusalReason, packets: UInt64,
-        bytes: UInt64, closest: Explanation? = nil, generation: UInt64
+        bytes: UInt64, flows: UInt64? = nil, closest: Explanation? = nil, generation: UInt64
     ) {
+        self.flows = flows
         self.first = first
         self.last = last
         self.source = source
@@ -81,8 +85,15 @@ public struct ViolationEnd: Hashable, Sendable, Codable {
     /// Nil if the address is nobody's endpoint.
     public var tenant: String?
     public var endpoint: String?
+    /// Whose the address is if not an endpoint's: the host's, the world's, or nobody's that is
+    /// known.
+    public var party: PartyName.Kind?
 
-    public init(address: IPAddress, tenant: String? = nil, endpoint: String? = nil) {
+    public init(
+        address: IPAddress, tenant: String? = nil, endpoint: String? = nil,
+        party: PartyName.Kind? = nil
+    ) {
+        self.party = party
         self.address = address
         self.tenant = tenant
         self.endpoint = endpoint
@@ -107,6 +118,31 @@ public enum RefusalReason: String, Hashable, Sendable, Codable, CaseIterable {
     case closed
     /// None of these could be told.
     case unknown
+
+    // What only the host filter sees.
+
+    /// Its source link-layer address is not the endpoint's.
+    case spoofedLinkAddress
+    /// An ARP message that speaks for others.
+    case arp
+    /// A neighbour discovery message that speaks for others.
+    case neighbourDiscovery
+    /// A router advertisement or a redirect: endpoints are no routers.
+    case router
+    /// A message of a DHCP server.
+    case dhcpServer
+    /// Neither IPv4 nor IPv6 nor ARP.
+    case etherType
+    /// A VLAN tag.
+    case vlan
+    /// Headers that contradict themselves or end too early.
+    case malformed
+    /// More or other extension headers than are followed.
+    case extensionHeaders
+    /// A fragment without a first one that was admitted, or one that could rewrite it.
+    case fragment
+    /// A local endpoint's address on a packet that did not come through its veth.
+    case identity
 }
 
 /// Refused flows, the latest last.
@@ -114,8 +150,11 @@ public struct ViolationsReport: Hashable, Sendable, Codable {
     public var violations: [Violation]
     /// How many refused flows are not in the list because there was no room for them.
     public var notRecorded: UInt64
+    /// What to ask for to get older ones; nil when there are none, or when no limit was asked for.
+    public var next: String?
 
-    public init(violations: [Violation], notRecorded: UInt64 = 0) {
+    public init(violations: [Violation], notRecorded: UInt64 = 0, next: String? = nil) {
+        self.next = next
         self.violations = violations
         self.notRecorded = notRecorded
     }

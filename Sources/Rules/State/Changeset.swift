@@ -55,10 +55,16 @@ extension EndpointState {
 extension Changeset.Delta {
     /// Order is kept, so equal inputs give equal deltas.
     static func between(_ before: [Element], _ after: [Element]) -> Self {
-        if before == after { return Self() }
-        let old = Set(before)
-        let new = Set(after)
+        // Most of it stands where it stood: only what lies between is looked at by its hash.
+        var (start, left, right) = (0, before.count, after.count)
+        while start < left, start < right, before[start] == after[start] { start += 1 }
+        while left > start, right > start, before[left - 1] == after[right - 1] {
+            left -= 1
+            right -= 1
+        }
+        let (going, coming) = (before[start..<left], after[start..<right])
+        let (old, new) = (Set(going), Set(coming))
         return Self(
-            removed: before.filter { !new.contains($0) }, added: after.filter { !old.contains($0) })
+            removed: going.filter { !new.contains($0) }, added: coming.filter { !old.contains($0) })
     }
 }

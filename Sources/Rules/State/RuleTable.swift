@@ -21,13 +21,15 @@ public struct RuleTable: Hashable, Sendable {
 
     /// Entries in any order; of two with one mark the later stays.
     public init(_ unordered: some Sequence<(mark: Mark, rule: LiveRule)>) {
-        var byMark: [Mark: LiveRule] = [:]
-        for (mark, rule) in unordered { byMark[mark] = rule }
-        var entries: [Entry] = []
-        entries.reserveCapacity(byMark.count)
-        for (mark, rule) in byMark { entries.append(Entry(mark: mark, rule: rule)) }
-        entries.sort { $0.mark < $1.mark }
-        self.entries = entries
+        // The sort is stable.
+        let sorted = unordered.map { Entry(mark: $0.mark, rule: $0.rule) }
+            .sorted { $0.mark < $1.mark }
+        entries = []
+        entries.reserveCapacity(sorted.count)
+        for entry in sorted {
+            if entries.last?.mark == entry.mark { entries.removeLast() }
+            entries.append(entry)
+        }
     }
 
     public var count: Int { entries.count }

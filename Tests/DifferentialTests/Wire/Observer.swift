@@ -39,17 +39,37 @@ struct Observer {
             return "set \(set) { typeof \(number); flags dynamic; size 65535; }"
         }
         // What the namespace itself sends has another time to live.
-        let life = Packet.timeToLive
+        let lives = [(Packet.Life.ordinary, mode), (.lasting, .accept)]
         let numbers = ["ingress": "input", "egress": "output"].map { direction, hook in
-            """
-            chain \(hook) {
-              type filter hook \(hook) priority 100
-              ip ttl \(life) update @\(direction)_v4 { ip id } \(mode)
-              ip6 hoplimit \(life) update @\(direction)_v6 { ip6 flowlabel } \(mode)
+            let lines = lives.map { life, mode in
+                """
+                  ip ttl \(life.rawValue) update @\(direction)_v4 { ip id } \(mode)
+                  ip6 hoplimit \(life.rawValue) update @\(direction)_v6 { ip6 flowlabel } \(mode)
+                """
+            }
+            return """
+                chain \(hook) {
+                  type filter hook \(hook) priority 100
+                \(lines.joined(separator: "\n"))
+                }
+                """
+        }
+        let silence = mode == .drop ? [silence] : []
+        return "table inet observer {\n\((sets + silence + numbers).joined(separator: "\n"))\n}\n"
+    }
+}
+
+extension Observer {
+    /// Nothing that the namespace says to packets that went on, before anybody judges it.
+    private static var silence: String {
+        let (first, last) = (Packet.Life.ordinary.rawValue, Packet.Life.lasting.rawValue)
+        return """
+            chain silence {
+              type filter hook output priority -500
+              ip ttl != \(first)-\(last) drop
+              ip6 hoplimit != \(first)-\(last) drop
             }
             """
-        }
-        return "table inet observer {\n\((sets + numbers).joined(separator: "\n"))\n}\n"
     }
 }
 
@@ -58,8 +78,11 @@ struct Passed: Decodable {
     private var numbers: [String: Set<UInt16>] = [:]
 
     func contains(_ packet: Packet, _ direction: Direction) -> Bool {
-        let family = packet.flow.source.family == .v4 ? "v4" : "v6"
-        return numbers["\(direction)_\(family)"]?.contains(packet.number) ?? false
+        contains(packet.number, packet.source.family, direction)
+    }
+
+    func contains(_ number: UInt16, _ family: AddressFamily, _ direction: Direction) -> Bool {
+        numbers["\(direction)_\(family == .v4 ? "v4" : "v6")"]?.contains(number) ?? false
     }
 
     var count: Int { numbers.values.reduce(0) { $0 + $1.count } }

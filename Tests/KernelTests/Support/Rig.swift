@@ -17,6 +17,8 @@ final class Rig: Sendable {
 
     var policies: String { folder + "/policies" }
     var state: String { folder + "/state" }
+    /// Where an agent mounts the BPF file system; whatever is pinned goes with it.
+    var bpf: String { folder + "/bpf" }
 
     private init(_ names: [String], fabric: LabTopology.Fabric) throws {
         let id = "k\(UInt32.random(in: 0 ... .max))"
@@ -54,6 +56,7 @@ final class Rig: Sendable {
 
     private func remove() throws {
         try lab.down()
+        umount2(bpf, CInt(MNT_DETACH))
         try FileManager.default.removeItem(atPath: folder)
     }
 
@@ -117,7 +120,11 @@ extension Rig {
     /// Runs any command in a namespace.
     @discardableResult
     func run(_ words: String..., in name: String) async throws -> Command {
-        try await Command(["nsenter", "--net=" + path(name)] + words)
+        let command = try await Command(["nsenter", "--net=" + path(name)] + words)
+        // What a shell, and nsenter too, answers for a command that isn't there (POSIX, 2.8.2):
+        // a test that expects a failure must not take it for one.
+        try #require(command.status >> 8 != 127, "\(words.first ?? ""): \(command.output)")
+        return command
     }
 
     /// The ruleset without anything that traffic changes.

@@ -47,7 +47,9 @@ final class RunningAgent: Sendable {
 
     func counters() async -> CountersReport { await agent.counters() }
 
-    func violations() async -> [Violation] { await agent.violations(since: nil).violations }
+    func violations() async -> [Violation] {
+        (try? await agent.violations(ViolationsQuestion()))??.violations ?? []
+    }
 
     func generation() async -> UInt64 { await status().agent.generation }
 

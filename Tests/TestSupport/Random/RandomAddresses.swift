@@ -1,8 +1,8 @@
-internal import NetTypes
+public import NetTypes
 
 extension SeededGenerator {
     /// A network around or near an address of the small world.
-    mutating func prefix() -> Prefix {
+    public mutating func prefix() -> Prefix {
         let address = once(in: 6) ? anywhere() : pick(SmallWorld().addresses)
         let lengths =
             address.family == .v4
@@ -12,7 +12,7 @@ extension SeededGenerator {
     }
 
     /// A network of at most the same size inside.
-    mutating func prefix(inside outer: Prefix) -> Prefix {
+    public mutating func prefix(inside outer: Prefix) -> Prefix {
         let greatest = outer.address.family == .v4 ? 32 : 128
         let length = number(outer.length...min(greatest, outer.length + pick([1, 2, 8, 96])))
         let near = SmallWorld().addresses.filter(outer.contains)
@@ -21,7 +21,7 @@ extension SeededGenerator {
         return Prefix(containing: address, length: length)
     }
 
-    mutating func address(inside prefix: Prefix) -> IPAddress {
+    public mutating func address(inside prefix: Prefix) -> IPAddress {
         switch prefix.address {
         case .v4(let low):
             let mask = prefix.length == 0 ? UInt32.max : UInt32.max >> UInt32(prefix.length)
@@ -33,7 +33,7 @@ extension SeededGenerator {
         }
     }
 
-    mutating func anywhere() -> IPAddress {
+    public mutating func anywhere() -> IPAddress {
         address(inside: once(in: 2) ? .all(.v4) : .all(.v6))
     }
 }

@@ -1,0 +1,113 @@
+internal import Policy
+internal import Reports
+
+/// `/v1/status`.
+extension Schemas {
+    static let status: [(String, SchemaValue)] = [
+        (
+            "Status",
+            .record(
+                "What an agent is doing: its inputs, its endpoints, and what went wrong.",
+                [
+                    "agent": .named("Agent"), "policies": .named("PolicyStatus"),
+                    "endpoints": .list(of: .named("EndpointStatus")),
+                    "unknownNamespaces": .list(of: .named("UnknownNamespace")),
+                    "conflicts": .list(of: .named("Conflict")), "lost": .named("LostEvents"),
+                ], optional: ["lastApply": .named("Apply")])
+        ),
+        (
+            "Agent",
+            .record(
+                "The process that answers.",
+                [
+                    "version": .string(), "pid": .count, "started": .moment,
+                    "hostFilter": .words("off", "on", "only"), "generation": .count,
+                ],
+                optional: [
+                    "hostFilterProblem": .string(), "otherPrograms": .list(of: .string()),
+                ])
+        ),
+        (
+            "PolicyStatus",
+            .record(
+                "The policy directory as it was last read.",
+                [
+                    "directory": .string(), "files": .count, "policies": .count,
+                    "rules": .count, "tenants": .count,
+                    "errors": .list(of: .named("Diagnostic")),
+                ])
+        ),
+        (
+            "Diagnostic",
+            .record(
+                "What is wrong in a policy file, where, and how to mend it.",
+                ["place": .named("Place"), "message": .string(), "fix": .string()])
+        ),
+        (
+            "EndpointStatus",
+            .record(
+                "One endpoint, and whether the kernel enforces its rules.",
+                [
+                    "name": .string(), "tenant": .string(),
+                    "state": .words(EndpointStatus.State.self),
+                    "addresses": .list(of: .address),
+                ], optional: ["generation": .count, "lastError": .string()])
+        ),
+        (
+            "UnknownNamespace",
+            .record(
+                "A namespace that belongs to nobody, and so gets nothing.",
+                [
+                    "name": .string(),
+                    "id": .record("", ["device": .count, "inode": .count]),
+                    "addresses": .list(of: .address),
+                ])
+        ),
+        (
+            "Conflict",
+            .record(
+                "Something that two sides claim, and so neither gets.",
+                [
+                    "subject": .string(), "claimants": .list(of: .string()),
+                    "message": .string(),
+                ])
+        ),
+        (
+            "Apply",
+            .record(
+                "How the last generation came into force.",
+                [
+                    "finished": .moment, "changedEndpoints": .count,
+                    "readMilliseconds": .number, "compileMilliseconds": .number,
+                    "applyMilliseconds": .number,
+                ])
+        ),
+        (
+            "LostEvents",
+            .record(
+                "Notices that the kernel could not deliver.",
+                ["refusals": .count, "links": .count, "rules": .count, "violations": .count])
+        ),
+        (
+            "EnforcementRequest",
+            [
+                "type": "object",
+                "description": "Which namespace: by its mount or by a process that lives in it.",
+                "properties": [
+                    "namespace": .string("The mount of the namespace."),
+                    "pid": .integer(1...Int(Int32.max)),
+                    "tenant": .pattern(NameForm.name.pattern, "Whose it is to be."),
+                    "labels": .map(of: .string()), "addresses": .list(of: .address),
+                    "timeoutMilliseconds": .integer(0...EnforcementRequest.longestWait),
+                ],
+            ]
+        ),
+        (
+            "EnforcedEndpoint",
+            .record(
+                "An endpoint whose rules are in force.",
+                ["tenant": .string(), "name": .string(), "addresses": .list(of: .address)],
+                optional: ["generation": .count])
+        ),
+    ]
+}

@@ -1,0 +1,6 @@
+internal import Policy
+
+/// What answers look like, as JSON Schema.
+enum Schemas {
+    static let all: SchemaValue = .object(parts + status + traffic + past)
+}

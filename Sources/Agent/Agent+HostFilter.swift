@@ -1,0 +1,298 @@
+internal import Compiler
+internal import HostFilter
+internal import HostRules
+internal import Linux
+internal import Logging
+internal import NetTypes
+internal import Policy
+internal import Reports
+internal import Rules
+
+extension Agent {
+    private static let sweepInterval = Duration.seconds(10)
+
+    /// Brings the host filter into the compiled state.
+    ///
+    /// - Parameter ids: The endpoints whose state may be another; all are looked at if who stands
+    ///   where has changed.
+    func applyHostFilter(to ids: some Sequence<NamespaceID>) {
+        guard configuration.hostFilter != .off else { return }
+        do throws(BPFError) {
+            try follow(ids)
+            hostFilterProblem = nil
+        } catch {
+            if hostFilterProblem != "\(error)" {
+                logger.error("the host filter is not in its new state: \(error)")
+            }
+            hostFilterProblem = "\(error)"
+            retryAt = ContinuousClock.now + .seconds(1)
+        }
+    }
+
+    private func follow(_ ids: some Sequence<NamespaceID>) throws(BPFError) {
+        let filter = try openHostFilter()
+        let endpoints = compilation.topology.endpoints
+        let known = Set(endpoints.map(\.id))
+        for id in guarded.subtracting(known) { try forget(id, filter) }
+        var numbers: [NamespaceID: UInt32] = [:]
+        for endpoint in endpoints { numbers[endpoint.id] = try filter.number(of: endpoint.id) }
+        let posts = posts(numbers, filter)
+        let standing = Set(posts.values)
+        var senders: [UInt32: [IPAddress]] = [:]
+        for endpoint in endpoints where standing.contains(endpoint.id) {
+            if let number = numbers[endpoint.id] { senders[number] = endpoint.addresses }
+        }
+        let next = Senders(senders)
+        let work = next == self.senders ? Array(ids) : endpoints.map(\.id)
+        self.senders = next
+        try filter.setLocals(locals(senders))
+        for id in work {
+            guard known.contains(id), let state = compilation.states[id] else { continue }
+            let before = heldByHostFilter[id]
+            let counts = try filter.apply(HostEntries(state, senders: next), to: id)
+            heldByHostFilter[id] = state.rules
+            carry(
+                Carried(
+                    layer: .hostFilter, endpoint: endpointName(id), counts,
+                    of: before ?? state.rules))
+            guardedNames[id] = endpointName(id)
+        }
+        if posts != self.posts {
+            try stand(posts, filter)
+            self.posts = posts
+        }
+        guarded = known.intersection(standing)
+    }
+
+    private func forget(_ id: NamespaceID, _ filter: HostFilter) throws(BPFError) {
+        readHostRefusals()
+        let refused = try filter.totals(of: id).values.reduce(into: Count.zero) { $0 += $1 }
+        ledger.hostRefused = (ledger.hostRefused ?? .zero) + refused
+        let counts = try filter.remove(id)
+        carry(
+            Carried(
+                layer: .hostFilter, endpoint: guardedNames[id], counts,
+                of: heldByHostFilter[id] ?? [:], refused: [.refused: refused]))
+        heldByHostFilter[id] = nil
+        guardedNames[id] = nil
+    }
+
+    /// Which addresses belong to one endpoint alone, and which to several.
+    private func locals(_ senders: [UInt32: [IPAddress]]) -> [IPAddress: UInt32] {
+        var locals: [IPAddress: UInt32] = [:]
+        for (number, addresses) in senders {
+            for address in addresses {
+                locals[address] = locals[address] == nil ? number : UInt32.max
+            }
+        }
+        return locals
+    }
+
+    /// The host ends of the endpoints' veths.
+    private func posts(
+        _ numbers: [NamespaceID: UInt32], _ filter: HostFilter
+    ) -> [Post: NamespaceID] {
+        guard let host, let there = observed[host] else { return [:] }
+        let ends = Dictionary(
+            there.interfaces.filter { $0.kind == "veth" }.map { ($0.index, $0) },
+            uniquingKeysWith: { $1 })
+        var holders: [[UInt8]: Set<NamespaceID>] = [:]
+        for (id, namespace) in observed {
+            for interface in namespace.interfaces {
+                holders[interface.hardwareAddress, default: []].insert(id)
+            }
+        }
+        var posts: [Post: NamespaceID] = [:]
+        for (id, number) in numbers {
+            for interface in observed[id]?.interfaces ?? [] where interface.kind == "veth" {
+                guard let peer = interface.peerIndex, let end = ends[peer],
+                    end.peerIndex == interface.index, interface.hardwareAddress.count == 6
+                else { continue }
+                // Whoever takes another's link-layer address would get the other's frames.
+                var own = interface.hardwareAddress
+                if holders[own] != [id], let before = filter.post(at: end.index),
+                    before.number == number
+                {
+                    own = before.hardwareAddress
+                }
+                posts[Post(interface: end.index, number: number, hardwareAddress: own)] = id
+            }
+        }
+        return posts
+    }
+
+    private func stand(
+        _ posts: [Post: NamespaceID], _ filter: HostFilter
+    ) throws(BPFError) {
+        let failures = try inHostNamespace { () throws(BPFError) in try filter.guardPosts(posts) }
+        for (interface, error) in failures {
+            logger.error("the host filter can't stand at interface \(interface): \(error)")
+        }
+        if let first = failures.values.first { throw first }
+    }
+
+    private func inHostNamespace<Outcome>(
+        _ body: () throws(BPFError) -> Outcome
+    ) throws(BPFError) -> Outcome {
+        var outcome: Result<Outcome, BPFError>?
+        do throws(SystemError) {
+            let namespace =
+                if let path = configuration.hostNamespace {
+                    try NetworkNamespace(at: path)
+                } else {
+                    try NetworkNamespace.current()
+                }
+            try namespace.run { () throws(SystemError) in
+                do throws(BPFError) {
+                    outcome = .success(try body())
+                } catch {
+                    outcome = .failure(error)
+                }
+            }
+        } catch {
+            throw BPFError(error)
+        }
+        guard let outcome else { throw BPFError(SystemError("setns", code: 0)) }
+        return try outcome.get()
+    }
+
+    private func openHostFilter() throws(BPFError) -> HostFilter {
+        if let hostFilter { return hostFilter }
+        // Numbers don't matter for the size.
+        var provisional: [UInt32: [IPAddress]] = [:]
+        for (index, endpoint) in compilation.topology.endpoints.enumerated() {
+            provisional[UInt32(index + 1)] = endpoint.addresses
+        }
+        let senders = Senders(provisional)
+        let need = Capacity(
+            of: compilation.states.values.lazy.map { HostEntries($0, senders: senders) })
+        let filter = try HostFilter(
+            .init(
+                root: configuration.bpfFileSystem, host: host?.inode ?? 0,
+                identityMask: configuration.identityMask), need: need)
+        hostFilter = filter
+        guarded = Set(observed.keys.filter { filter.knownNumber(of: $0) != nil })
+        watch(filter.eventsDescriptor, .hostRefusals)
+        sweepAt = ContinuousClock.now + Self.sweepInterval
+        return filter
+    }
+
+    /// Programs of others on the hooks of the endpoints' veths.
+    func otherPrograms() -> [String] {
+        guard let hostFilter else { return [] }
+        let found =
+            (try? inHostNamespace { () throws(BPFError) in hostFilter.otherPrograms() }) ?? [:]
+        let names = Dictionary(
+            (host.flatMap { observed[$0] }?.interfaces ?? []).map { ($0.index, $0.name) },
+            uniquingKeysWith: { $1 })
+        return found.sorted { $0.key < $1.key }.flatMap { interface, programs in
+            programs.map { "\($0) on \(names[interface] ?? "interface \(interface)")" }
+        }
+    }
+
+    /// Takes flows out of the filter's table that have been idle for too long.
+    func sweepHostFilter(_ now: ContinuousClock.Instant) {
+        guard let hostFilter, let due = sweepAt, due <= now else { return }
+        sweepAt = now + Self.sweepInterval
+        do throws(BPFError) {
+            try hostFilter.sweep()
+        } catch {
+            logger.error("flows of the host filter: \(error)")
+        }
+    }
+}
+
+/// What the host filter refused.
+extension Agent {
+    private static let crowd = 256
+
+    func hostRefusalsLogged() {
+        guard let hostFilter else { return }
+        hostFilter.drainEvents()
+        let now = ContinuousClock.now
+        if let end = hostRefusalsRest, end > now {
+            hostRefusalsDue = min(hostRefusalsDue ?? end, end)
+        } else {
+            readHostRefusals()
+        }
+    }
+
+    func readHostRefusals() {
+        guard let hostFilter else { return }
+        let start = ContinuousClock.now
+        hostRefusalsDue = nil
+        do throws(BPFError) {
+            var flows = try hostFilter.refusedFlows()
+            let isCrowded = flows.count > Self.crowd
+            if isCrowded { flows = try hostFilter.takeRefusedFlows() }
+            let keyed = keyed(flows)
+            if takeRefusals(keyed) { hostRefusalsDue = start + .seconds(1) }
+            if isCrowded {
+                ledger.book.leave(keyed.keys)
+                // What is only in memory now should be there for as short a time as can be.
+                saveAt = ContinuousClock.now
+            }
+        } catch {
+            logger.error("refused flows of the host filter: \(error)")
+        }
+        let end = ContinuousClock.now
+        hostRefusalsRest = end + max(.milliseconds(20), (end - start) * 8)
+    }
+
+    private func keyed(_ flows: [HostRefusedFlow: Count]) -> [RefusalBook.Key: Count] {
+        var ids: [UInt32: NamespaceID] = [:]
+        for endpoint in compilation.topology.endpoints {
+            if let number = hostFilter?.knownNumber(of: endpoint.id) { ids[number] = endpoint.id }
+        }
+        var keyed: [RefusalBook.Key: Count] = [:]
+        for (flow, count) in flows {
+            guard let id = ids[flow.endpoint] else { continue }
+            let key = RefusalBook.Key(
+                endpoint: id,
+                flow: RefusedFlow(
+                    reason: flow.reason.layerOne, source: flow.source,
+                    destination: flow.destination, ipProtocol: flow.ipProtocol,
+                    sourcePort: flow.sourcePort, destinationPort: flow.destinationPort),
+                host: RefusalBook.HostRefusal(
+                    reason: flow.reason.reported, direction: flow.direction,
+                    sender: ids[flow.sender]))
+            keyed[key, default: .zero] += count
+        }
+        return keyed
+    }
+}
+
+extension HostRefusal {
+    /// How reports call it.
+    fileprivate var reported: RefusalReason {
+        switch self {
+        case .refused: .noRule
+        case .revoked: .revoked
+        case .spoofed: .spoofed
+        case .spoofedLinkAddress: .spoofedLinkAddress
+        case .arp: .arp
+        case .neighbourDiscovery: .neighbourDiscovery
+        case .router: .router
+        case .dhcpServer: .dhcpServer
+        case .etherType: .etherType
+        case .vlan: .vlan
+        case .malformed: .malformed
+        case .extensionHeaders: .extensionHeaders
+        case .fragment: .fragment
+        case .identity: .identity
+        case .invalid: .invalid
+        case .forwarded: .forwarded
+        }
+    }
+
+    /// What comes closest to it in the endpoint's own table.
+    fileprivate var layerOne: Refusal {
+        switch self {
+        case .refused: .refused
+        case .revoked: .revoked
+        case .forwarded: .forwarded
+        case .spoofed, .spoofedLinkAddress, .identity: .spoofed
+        default: .invalid
+        }
+    }
+}

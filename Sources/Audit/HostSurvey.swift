@@ -1,0 +1,87 @@
+public import Linux
+public import NetTypes
+public import Policy
+
+/// The namespaces of a host as an audit finds them, with or without an agent.
+public struct HostSurvey: Sendable {
+    /// Every namespace, the host's own as well.
+    public private(set) var namespaces: [ObservedNamespace] = []
+    public let host: NamespaceID
+    /// By name: why a namespace could not be looked into.
+    public private(set) var failures: [String: String] = [:]
+
+    /// Looks into every namespace that is mounted in the folders, or that policies or the caller
+    /// name.
+    ///
+    /// - Parameters:
+    ///   - folders: Where namespaces are mounted.
+    ///   - pids: Processes whose namespaces are looked at as well.
+    ///   - policies: Their claims name paths and processes.
+    ///   - hostNamespace: The mount of the namespace of the veths' host ends; nil is this one.
+    /// - Throws: What kept the host namespace or the folders from being read.
+    public init(
+        folders: [String], pids: [Int32], policies: PolicySet, hostNamespace: String?
+    ) throws(SystemError) {
+        let own =
+            if let hostNamespace {
+                try NetworkNamespace(at: hostNamespace)
+            } else {
+                try NetworkNamespace.current()
+            }
+        host = own.id
+        var found: [NamespaceID: (paths: [String], pids: [Int32])] = [:]
+        for mount in try NamespaceFolders(folders).mounts() {
+            found[mount.id, default: ([], [])].paths.append(mount.path)
+        }
+        let targets = policies.tenants.values.flatMap(\.claims).map(\.target)
+        for case .path(let path) in targets {
+            guard let id = try? NetworkNamespace(at: path).id,
+                found[id]?.paths.contains(path) != true
+            else { continue }
+            found[id, default: ([], [])].paths.append(path)
+        }
+        for pid in pids + targets.compactMap({ if case .pid(let pid) = $0 { pid } else { nil } }) {
+            guard let id = try? NetworkNamespace(pid: pid).id else { continue }
+            found[id, default: ([], [])].pids.append(pid)
+        }
+        found[host] = nil
+        namespaces.append(
+            ObservedNamespace(
+                id: host, paths: [], pids: [], interfaces: try Self.interfaces(of: own)))
+        for (id, names) in found.sorted(by: { $0.key < $1.key }) {
+            look(id, names.paths.sorted(), names.pids.sorted())
+        }
+    }
+
+    private mutating func look(_ id: NamespaceID, _ paths: [String], _ pids: [Int32]) {
+        do throws(SystemError) {
+            let namespace = try Self.open(paths, pids)
+            namespaces.append(
+                ObservedNamespace(
+                    id: id, paths: paths, pids: pids,
+                    interfaces: try Self.interfaces(of: namespace)))
+        } catch {
+            failures[paths.first ?? "process \(pids.first ?? 0)"] = "\(error)"
+        }
+    }
+
+    /// Opens a namespace by one of its names.
+    static func open(_ paths: [String], _ pids: [Int32]) throws(SystemError) -> NetworkNamespace {
+        if let path = paths.first { return try NetworkNamespace(at: path) }
+        return try NetworkNamespace(pid: pids.first ?? 0)
+    }
+
+    private static func interfaces(
+        of namespace: borrowing NetworkNamespace
+    ) throws(SystemError) -> [ObservedInterface] {
+        var socket = try RouteSocket(in: namespace)
+        return try socket.interfaces().map { interface in
+            ObservedInterface(
+                index: interface.link.index, name: interface.link.name, kind: interface.link.kind,
+                hardwareAddress: interface.link.hardwareAddress, isUp: interface.link.isUp,
+                peerIndex: interface.link.peerIndex,
+                controllerIndex: interface.link.controllerIndex,
+                addresses: interface.addresses.map(\.address).sorted())
+        }
+    }
+}

@@ -1,0 +1,10 @@
+import FoundationEssentials
+
+/// The compiled eBPF programs, as the build has made them.
+public enum BPFObjects {
+    /// An ELF object with BTF: `bpf/host_filter.bpf.c`.
+    public static var hostFilter: [UInt8] {
+        let text = hostFilterBase64.withUTF8Buffer { String(decoding: $0, as: UTF8.self) }
+        return Data(base64Encoded: text).map { Array($0) } ?? []
+    }
+}

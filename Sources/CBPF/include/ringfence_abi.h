@@ -1,0 +1,271 @@
+// What the host filter's programs and the agent share: keys and values of the maps.
+//
+// Everything is in the host's byte order, except where a comment says otherwise. No structure has
+// padding that is not named, because the kernel compares keys byte by byte.
+#pragma once
+
+#include <linux/types.h>
+
+/// Raised whenever a structure or the meaning of a map changes: pinned maps of another version are
+/// not taken over.
+#define RF_ABI 1
+
+/// An IPv6 address in network byte order, or an IPv4 address as ::ffff:a.b.c.d (RFC 4291, 2.5.5.2).
+struct rf_address {
+    __u8 bytes[16];
+};
+
+/// Which way a packet goes at the host end of a veth.
+enum rf_hook {
+    /// It comes from the endpoint.
+    RF_FROM = 0,
+    /// It goes to the endpoint.
+    RF_TO = 1,
+};
+
+/// Who opened a flow.
+enum rf_direction {
+    /// The endpoint was called.
+    RF_INGRESS = 0,
+    /// The endpoint called.
+    RF_EGRESS = 1,
+};
+
+/// Why a packet was refused.
+enum rf_reason {
+    RF_ADMITTED = 0,
+    /// No rule admits the flow.
+    RF_REFUSED = 1,
+    /// The rule that admitted the flow is not live any more.
+    RF_REVOKED = 2,
+    /// A source address that is not the endpoint's.
+    RF_SPOOFED = 3,
+    /// A source link-layer address that is not the endpoint's.
+    RF_SPOOFED_MAC = 4,
+    /// An ARP message that speaks for others.
+    RF_ARP = 5,
+    /// A neighbour or router discovery message that speaks for others.
+    RF_NEIGHBOUR = 6,
+    /// A router advertisement or a redirect.
+    RF_ROUTER = 7,
+    /// A message of a DHCP server.
+    RF_DHCP = 8,
+    /// Neither IPv4 nor IPv6 nor ARP.
+    RF_ETHERTYPE = 9,
+    /// A VLAN tag.
+    RF_VLAN = 10,
+    /// Headers that contradict themselves or end too early.
+    RF_MALFORMED = 11,
+    /// More or other extension headers than are followed.
+    RF_EXTENSION = 12,
+    /// A fragment without a first one that was admitted, or one that could rewrite it.
+    RF_FRAGMENT = 13,
+    /// The address of a local endpoint on a packet that did not come from it.
+    RF_IDENTITY = 14,
+    /// An ICMP message that opens no flow and belongs to none, or an error about a flow of others.
+    RF_INVALID = 15,
+    /// A packet for somebody else.
+    RF_FORWARDED = 16,
+    RF_REASONS = 32,
+};
+
+/// An endpoint's veth; the key is the interface's index in the host namespace.
+struct rf_endpoint {
+    /// 1 to 65535, dense.
+    __u32 number;
+    /// How many flows an initiator may have in the table before its further ones compete.
+    __u32 flow_budget;
+    /// How many refused flows are kept.
+    __u32 refusal_budget;
+    /// The link-layer address of the endpoint's side.
+    __u8 mac[6];
+    __u16 zero;
+    /// The inode of the endpoint's namespace, for the agent.
+    __u64 space;
+};
+
+/// Addresses that an endpoint may send from.
+struct rf_own_key {
+    __u32 endpoint;
+    struct rf_address address;
+};
+
+/// A local endpoint's address as another endpoint's rules see it.
+struct rf_peer_key {
+    /// Whose rules.
+    __u32 endpoint;
+    /// The number of the endpoint that sent the packet, 0 for an address that is called.
+    __u32 source;
+    /// All zero: whatever its address is after translation.
+    struct rf_address address;
+};
+
+/// Networks as an endpoint's rules see them; a key of a longest-prefix trie.
+struct rf_network_key {
+    /// 32 for the endpoint, and what belongs to the address.
+    __u32 prefix_length;
+    /// In network byte order; with RF_NETWORK_V4, so that no IPv6 network covers IPv4 addresses.
+    __u32 endpoint;
+    struct rf_address address;
+};
+#define RF_NETWORK_V4 0x80000000
+
+/// Which prefix lengths of protocol and port the admissions of a class have.
+struct rf_shape_key {
+    __u32 endpoint;
+    __u32 peer_class;
+    __u32 direction;
+};
+
+/// Bits 0 to 16: one protocol, so many bits of the port. Bits 17 to 24: (bit - 17) bits of the
+/// protocol, any port.
+typedef __u32 rf_shape;
+#define RF_SHAPE_PROTOCOLS 17
+#define RF_SHAPE_BITS 25
+
+/// A block of protocols and ports that a rule admits.
+struct rf_admission_key {
+    __u32 endpoint;
+    __u32 peer_class;
+    /// Of the one who is called; type and code for ICMP. The bits behind port_bits are 0.
+    __u16 port;
+    __u8 protocol;
+    /// 0 to 8
+    __u8 protocol_bits;
+    /// 0 to 16
+    __u8 port_bits;
+    __u8 direction;
+    __u16 zero;
+};
+
+/// The rule that admits.
+struct rf_admission {
+    /// Where the rule stands in the maps of rules.
+    __u32 slot;
+    /// The rule's mark at its endpoint.
+    __u32 mark;
+};
+
+/// What stands in a slot of live rules: the endpoint's number above the rule's mark; 0 is nothing.
+typedef __u64 rf_rule;
+
+struct rf_count {
+    __u64 packets;
+    __u64 bytes;
+};
+
+struct rf_rule_count {
+    __u64 packets;
+    __u64 bytes;
+    __u64 flows;
+};
+
+/// A flow at an endpoint: "local" is the endpoint's side.
+struct rf_flow_key {
+    __u32 endpoint;
+    /// For ICMP the identifier.
+    __u16 local_port;
+    /// For ICMP type and code of the request.
+    __u16 remote_port;
+    __u8 protocol;
+    /// So that addresses stand where words may.
+    __u8 zero[7];
+    struct rf_address local;
+    struct rf_address remote;
+};
+
+enum rf_state {
+    /// One side has spoken.
+    RF_OPENING = 0,
+    /// Both have.
+    RF_OPEN = 1,
+    /// TCP: one side has closed, or both have, or one has reset.
+    RF_CLOSING = 2,
+};
+
+struct rf_flow {
+    /// The rule that admitted it.
+    rf_rule rule;
+    /// CLOCK_MONOTONIC in ns, exact to a second or so.
+    __u64 seen;
+    __u32 slot;
+    /// The number of the endpoint on the other side; 0 is outside, RF_UNKNOWN not known yet.
+    __u32 remote;
+    /// rf_direction
+    __u8 direction;
+    /// rf_state
+    __u8 state;
+    __u8 zero[6];
+};
+#define RF_UNKNOWN 0xffffffff
+
+/// How many entries of the table of flows an initiator holds.
+struct rf_usage_key {
+    /// 0 where the initiator is an endpoint: its flows count wherever they go.
+    __u32 endpoint;
+    /// The number of the endpoint that opened the flows, 0 for outside; RF_UNKNOWN counts the
+    /// refused flows that are kept.
+    __u32 initiator;
+};
+
+struct rf_fragment_key {
+    __u32 endpoint;
+    /// Of IPv4 16 bits; in network byte order.
+    __u32 identification;
+    struct rf_address source;
+    struct rf_address destination;
+    __u8 protocol;
+    /// rf_hook
+    __u8 hook;
+    __u16 zero;
+};
+
+struct rf_fragment {
+    __u64 seen;
+    rf_rule rule;
+    __u32 slot;
+    /// rf_reason
+    __u32 reason;
+};
+
+/// A refused flow as it was on the wire.
+struct rf_refused_key {
+    __u32 endpoint;
+    /// For ICMP the identifier or 0, and type and code; for other ethertypes 0 and the ethertype.
+    __u16 source_port;
+    __u16 destination_port;
+    __u8 protocol;
+    /// rf_hook
+    __u8 hook;
+    /// rf_reason
+    __u8 reason;
+    /// 1 if the ports are not known.
+    __u8 is_portless;
+    /// The number of the endpoint that sent it, where that is known.
+    __u32 sender;
+    struct rf_address source;
+    struct rf_address destination;
+};
+
+struct rf_refused {
+    __u64 packets;
+    __u64 bytes;
+    /// CLOCK_MONOTONIC in ns.
+    __u64 first;
+    __u64 last;
+};
+
+/// What is fixed when the programs are loaded.
+struct rf_settings {
+    /// The bits of a packet's mark that hold the number of the endpoint that sent it.
+    __u32 identity_mask;
+    /// The lowest of them.
+    __u32 identity_shift;
+};
+
+/// What the ring carries: the first packet of a refused flow.
+struct rf_event {
+    __u64 time;
+    struct rf_refused_key flow;
+    __u32 bytes;
+};

@@ -1,0 +1,38 @@
+internal import Audit
+internal import Policy
+internal import Reports
+internal import Verifier
+
+/// Reads back what the kernel holds of every endpoint, and proves it against the policies.
+struct KernelAudit {
+    let policies: PolicySet
+    let survey: Survey
+
+    /// The endpoints one by one; a namespace that can't be read is not proven.
+    func result(_ progress: Progress) -> AuditResult {
+        var result = HostAudit(of: policies, on: survey.host).run { done, total in
+            if done == total || done % 16 == 0 { progress.show("proved endpoint", done, of: total) }
+        }
+        progress.finish()
+        result.unproven += survey.topology.conflicts.map { Unproven($0) }
+        return result
+    }
+}
+
+extension Unproven {
+    /// What is claimed twice is closed for both, which no rule of a table tells.
+    init(_ conflict: Conflict) {
+        let words =
+            switch conflict {
+            case .sharedAddress(let address, let names):
+                "\(address) is claimed by \(names.joined(separator: " and "))"
+            case .outsidePinned(let address, let endpoint, let tenant):
+                "\(address) of \(endpoint) lies outside the addresses of \(tenant)"
+            case .insidePinned(let address, let endpoint, let tenant):
+                "\(address) of \(endpoint) lies inside the addresses of \(tenant)"
+            case .sharedNamespace(let name, let tenants):
+                "\(name) is claimed by \(tenants.joined(separator: " and "))"
+            }
+        self.init(reason: words, fix: "give it to one side only")
+    }
+}

@@ -1,0 +1,161 @@
+internal import CBPF
+internal import Glibc
+public import HostRules
+internal import Linux
+public import NetTypes
+public import Rules
+
+extension HostFilter {
+    /// Brings the maps into what an endpoint's entries are to be.
+    ///
+    /// What is new comes first, what is gone goes last, and a rule's death is one write: between
+    /// two steps a packet passes only if the old or the new entries admit it, and one that both
+    /// admit always does.
+    ///
+    /// - Returns: What the rules that are gone had counted.
+    /// - Throws: What the kernel refused; the next call goes on from what is held.
+    @discardableResult
+    public func apply(
+        _ wanted: HostEntries, to endpoint: NamespaceID
+    ) throws(BPFError) -> [Mark: RuleCount] {
+        let number = try number(of: endpoint)
+        let before = held[number] ?? HostEntries()
+        guard wanted != before else { return [:] }
+        for mark in wanted.rules.subtracting(before.rules) { try enliven(mark, at: number) }
+        // Whatever happens on the way is found again by what is held.
+        held[number] = wanted.union(before)
+        for (key, mark) in wanted.admissions where before.admissions[key] != mark {
+            guard let slot = slots[number]?[mark] else { continue }
+            try maps.admissions.set(
+                rf_admission(slot: slot, mark: mark.rawValue), for: .init(key, at: number))
+        }
+        for (key, shape) in wanted.shapes where before.shapes[key] != shape {
+            try maps.shapes.set(shape | (before.shapes[key] ?? 0), for: .init(key, at: number))
+        }
+        for (key, peerClass) in wanted.networks where before.networks[key] != peerClass {
+            try maps.networks.set(peerClass.rawValue, for: .init(key, at: number))
+        }
+        for (key, peerClass) in wanted.peers where before.peers[key] != peerClass {
+            try maps.peers.set(peerClass.rawValue, for: .init(key, at: number))
+        }
+        for address in wanted.own.subtracting(before.own) {
+            try maps.own.set(
+                1, for: rf_own_key(endpoint: number, address: rf_address(address)))
+        }
+        try remove(before, unless: wanted, at: number)
+        let retired = try retire(before.rules.subtracting(wanted.rules), at: number)
+        held[number] = wanted
+        return retired
+    }
+
+    private func remove(
+        _ before: HostEntries, unless wanted: HostEntries, at number: UInt32
+    ) throws(BPFError) {
+        for address in before.own.subtracting(wanted.own) {
+            try maps.own.remove(rf_own_key(endpoint: number, address: rf_address(address)))
+        }
+        for key in before.peers.keys where wanted.peers[key] == nil {
+            try maps.peers.remove(.init(key, at: number))
+        }
+        for key in before.networks.keys where wanted.networks[key] == nil {
+            try maps.networks.remove(.init(key, at: number))
+        }
+        for (key, shape) in before.shapes where wanted.shapes[key] != shape {
+            if let shape = wanted.shapes[key] {
+                try maps.shapes.set(shape, for: .init(key, at: number))
+            } else {
+                try maps.shapes.remove(.init(key, at: number))
+            }
+        }
+        for key in before.admissions.keys where wanted.admissions[key] == nil {
+            try maps.admissions.remove(.init(key, at: number))
+        }
+        if !before.own.isSubset(of: wanted.own) {
+            try forgetFlows(of: number, except: wanted.own)
+        }
+    }
+
+    /// Gives a rule a slot and makes it live.
+    private func enliven(_ mark: Mark, at number: UInt32) throws(BPFError) {
+        guard slots[number]?[mark] == nil else { return }
+        guard let slot = freeSlots.popLast() else {
+            throw BPFError("find room for a rule", code: ENOSPC)
+        }
+        try maps.ruleCounts.setAll(rf_rule_count(), at: slot, processors: processors)
+        try maps.rules.set(UInt64(number) << 32 | UInt64(mark.rawValue), for: slot)
+        slots[number, default: [:]][mark] = slot
+    }
+
+    /// Ends rules: in the same instant their flows lose their right to go on.
+    private func retire(
+        _ marks: Set<Mark>, at number: UInt32
+    ) throws(BPFError) -> [Mark: RuleCount] {
+        var counts: [Mark: RuleCount] = [:]
+        let ending = marks.compactMap { mark in slots[number]?[mark].map { (mark, $0) } }
+        for (_, slot) in ending { try maps.rules.set(0, for: slot) }
+        for (mark, slot) in ending {
+            counts[mark] = try count(at: slot)
+            slots[number]?[mark] = nil
+            freeSlots.append(slot)
+        }
+        return counts
+    }
+
+    /// Takes everything of an endpoint out of the maps; its number is free again.
+    ///
+    /// - Returns: What its rules had counted.
+    @discardableResult
+    public func remove(_ endpoint: NamespaceID) throws(BPFError) -> [Mark: RuleCount] {
+        guard let number = numbers[endpoint.inode] else { return [:] }
+        let counts = try apply(HostEntries(), to: endpoint)
+        try forgetFlows(of: number, except: [])
+        // Another endpoint may get the number, and must not begin with this one's refusals.
+        for reason in HostRefusal.allCases {
+            let index = number * UInt32(RF_REASONS.rawValue) + UInt32(reason.rawValue)
+            try maps.totals.setAll(rf_count(), at: index, processors: processors)
+        }
+        held[number] = nil
+        slots[number] = nil
+        numbers[endpoint.inode] = nil
+        return counts
+    }
+
+    /// Takes the flows of addresses away that an endpoint has no more.
+    private func forgetFlows(of number: UInt32, except own: Set<IPAddress>) throws(BPFError) {
+        for (key, _) in try maps.flows.entries() where key.endpoint == number {
+            if key.local.address.map({ !own.contains($0) }) ?? true { try maps.flows.remove(key) }
+        }
+        for (key, _) in try maps.overflowFlows.entries() where key.endpoint == number {
+            if key.local.address.map({ !own.contains($0) }) ?? true {
+                try maps.overflowFlows.remove(key)
+            }
+        }
+    }
+
+    /// Says which addresses belong to guarded endpoints: without the mark of their endpoint nobody
+    /// may send from them.
+    public func setLocals(_ wanted: [IPAddress: UInt32]) throws(BPFError) {
+        guard wanted != locals else { return }
+        for (address, number) in wanted where locals[address] != number {
+            try maps.locals.set(number, for: rf_address(address))
+        }
+        for address in locals.keys where wanted[address] == nil {
+            try maps.locals.remove(rf_address(address))
+        }
+        locals = wanted
+    }
+}
+
+extension HostEntries {
+    /// All that stands in one of both, the newer where they differ.
+    fileprivate func union(_ before: HostEntries) -> HostEntries {
+        var all = before
+        all.own.formUnion(own)
+        all.peers.merge(peers) { $1 }
+        all.networks.merge(networks) { $1 }
+        all.shapes.merge(shapes) { $0 | $1 }
+        all.admissions.merge(admissions) { $1 }
+        all.rules.formUnion(rules)
+        return all
+    }
+}

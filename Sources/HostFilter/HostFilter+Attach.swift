@@ -1,0 +1,149 @@
+internal import CBPF
+internal import Glibc
+internal import HostRules
+internal import Linux
+public import NetTypes
+
+/// The host end of an endpoint's veth.
+public struct Post: Hashable, Sendable {
+    /// Its index in the host namespace.
+    public let interface: Int32
+    /// The endpoint's number.
+    public let number: UInt32
+    /// The link-layer address of the endpoint's side, 6 bytes.
+    public let hardwareAddress: [UInt8]
+
+    public init(interface: Int32, number: UInt32, hardwareAddress: [UInt8]) {
+        self.interface = interface
+        self.number = number
+        self.hardwareAddress = hardwareAddress
+    }
+}
+
+extension HostFilter {
+    /// Stands guard at the host ends of veths, and at no others.
+    ///
+    /// The calling thread has to be in the host namespace. What an interface lets through is in the
+    /// maps before its programs are attached.
+    ///
+    /// - Returns: The interfaces that could not be guarded, with the reason.
+    public func guardPosts(
+        _ wanted: [Post: NamespaceID]
+    ) throws(BPFError) -> [Int32: BPFError] {
+        var failures: [Int32: BPFError] = [:]
+        let kept = Set(wanted.keys.map(\.interface))
+        for interface in posts.keys where !kept.contains(interface) { try leave(interface) }
+        for (post, endpoint) in wanted {
+            do throws(BPFError) {
+                try take(post, of: endpoint)
+            } catch {
+                failures[post.interface] = error
+            }
+        }
+        return failures
+    }
+
+    /// What stands at an interface.
+    public func post(at interface: Int32) -> Post? { posts[interface] }
+
+    private func take(_ post: Post, of endpoint: NamespaceID) throws(BPFError) {
+        if posts[post.interface] != post { try setPost(post, of: endpoint) }
+        try attach(.toEndpoint, programs.to, to: post.interface)
+        try attach(.fromEndpoint, programs.from, to: post.interface)
+    }
+
+    func setPost(_ post: Post, of endpoint: NamespaceID) throws(BPFError) {
+        var entry = rf_endpoint()
+        entry.number = post.number
+        entry.flow_budget = UInt32(clamping: maps.capacity.flowBudget)
+        entry.refusal_budget = UInt32(Maps.refusalBudget)
+        entry.space = endpoint.inode
+        withUnsafeMutableBytes(of: &entry.mac) { $0.copyBytes(from: post.hardwareAddress) }
+        try maps.endpoints.set(entry, for: UInt32(bitPattern: post.interface))
+        posts[post.interface] = post
+    }
+
+    /// Makes sure that the program that is pinned to the hook is this one.
+    private func attach(
+        _ hook: Hook, _ program: borrowing Descriptor, to interface: Int32
+    ) throws(BPFError) {
+        let path = linkPath(interface, hook)
+        let wanted = try ProgramInfo(program)
+        if let link = try Pinned.open(path) {
+            let attached = try ProgramInfo.program(of: link)
+            // A link whose interface is gone runs nothing any more, though another interface may
+            // have got its number.
+            if try hook.programs(on: interface).contains(where: { $0.program == attached }) {
+                if attached == wanted.id { return }
+                let (raw, new) = (link.rawValue, program.rawValue)
+                try checkBPF("replace the program of interface \(interface)") {
+                    bpf_link_update(raw, new, nil)
+                }
+                return
+            }
+            Pinned.remove(path)
+        }
+        let link = try hook.attach(program, to: interface)
+        try Pinned.pin(link, at: path)
+    }
+
+    private func linkPath(_ interface: Int32, _ hook: Hook) -> String {
+        "\(links)/\(interface)-\(hook == .fromEndpoint ? "from" : "to")"
+    }
+
+    /// Gives up an interface that is gone or no endpoint's any more.
+    private func leave(_ interface: Int32) throws(BPFError) {
+        for hook in Hook.allCases { Pinned.remove(linkPath(interface, hook)) }
+        try maps.endpoints.remove(UInt32(bitPattern: interface))
+        posts[interface] = nil
+    }
+
+    /// Programs of others on the hooks of guarded interfaces, by name.
+    ///
+    /// The calling thread has to be in the host namespace.
+    public func otherPrograms() -> [Int32: [String]] {
+        let ours = Set(
+            [try? ProgramInfo(programs.from).id, try? ProgramInfo(programs.to).id].compactMap(
+                \.self))
+        var others: [Int32: [String]] = [:]
+        for interface in posts.keys {
+            for hook in Hook.allCases {
+                let found = (try? hook.programs(on: interface)) ?? []
+                for program in found.map(\.program) where !ours.contains(program) {
+                    others[interface, default: []].append(ProgramInfo.name(ofProgram: program))
+                }
+            }
+        }
+        return others
+    }
+
+    /// Takes everything away: programs, links, maps.
+    public func removeAll() {
+        Self.removeAll(root: configuration.root, host: configuration.host)
+    }
+
+    /// Takes away what was left for a host namespace.
+    ///
+    /// - Parameters:
+    ///   - root: Where the BPF file system is mounted.
+    ///   - host: The inode of the host namespace.
+    public static func removeAll(root: String, host: UInt64) {
+        let home = "\(root)/ringfence/\(host)"
+        for folder in Pinned.names(in: home) {
+            let path = home + "/" + folder
+            for name in Pinned.names(in: path) { Pinned.remove(path + "/" + name) }
+            _ = rmdir(path)
+        }
+        _ = rmdir(home)
+    }
+
+    /// Whether links are pinned for a host namespace.
+    ///
+    /// - Parameters:
+    ///   - root: Where the BPF file system is mounted.
+    ///   - host: The inode of the host namespace.
+    /// - Returns: Whether there are any.
+    public static func isPresent(root: String, host: UInt64) -> Bool {
+        !Pinned.names(in: "\(root)/ringfence/\(host)/links").isEmpty
+    }
+}

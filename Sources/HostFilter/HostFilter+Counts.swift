@@ -1,0 +1,160 @@
+internal import CBPF
+internal import Glibc
+internal import HostRules
+internal import Linux
+public import NetTypes
+public import Rules
+
+/// A flow that the host filter refused, as it was on the wire.
+public struct HostRefusedFlow: Hashable, Sendable {
+    /// The number of the endpoint whose veth refused.
+    public let endpoint: UInt32
+    /// Towards the endpoint, or from it.
+    public let direction: Direction
+    public let reason: HostRefusal
+    /// The number of the endpoint that sent it; 0 is not known.
+    public let sender: UInt32
+    public let source: IPAddress
+    public let destination: IPAddress
+    public let ipProtocol: UInt8
+    public let sourcePort: UInt16
+    /// For ICMP type and code, for a frame of another kind its ethertype.
+    public let destinationPort: UInt16
+}
+
+/// Why the host filter refused: `rf_reason`.
+public enum HostRefusal: UInt8, Hashable, Sendable, CaseIterable {
+    case refused = 1
+    case revoked
+    case spoofed
+    case spoofedLinkAddress
+    case arp
+    case neighbourDiscovery
+    case router
+    case dhcpServer
+    case etherType
+    case vlan
+    case malformed
+    case extensionHeaders
+    case fragment
+    case identity
+    case invalid
+    case forwarded
+}
+
+extension HostFilter {
+    /// What an endpoint's live rules have counted.
+    public func counts(of endpoint: NamespaceID) throws(BPFError) -> [Mark: RuleCount] {
+        guard let number = numbers[endpoint.inode] else { return [:] }
+        var counts: [Mark: RuleCount] = [:]
+        for (mark, slot) in slots[number] ?? [:] { counts[mark] = try count(at: slot) }
+        return counts
+    }
+
+    func count(at slot: UInt32) throws(BPFError) -> RuleCount {
+        try maps.ruleCounts.values(at: slot, processors: processors).reduce(into: RuleCount()) {
+            $0 += RuleCount(
+                traffic: Count(packets: $1.packets, bytes: $1.bytes), flows: $1.flows)
+        }
+    }
+
+    /// Every packet that was refused at an endpoint, by reason, whether its flow was kept or not.
+    public func totals(of endpoint: NamespaceID) throws(BPFError) -> [HostRefusal: Count] {
+        guard let number = numbers[endpoint.inode] else { return [:] }
+        var totals: [HostRefusal: Count] = [:]
+        for reason in HostRefusal.allCases {
+            let index = number * UInt32(RF_REASONS.rawValue) + UInt32(reason.rawValue)
+            let sum = try maps.totals.values(at: index, processors: processors)
+                .reduce(into: Count.zero) { $0 += Count(packets: $1.packets, bytes: $1.bytes) }
+            if sum.packets > 0 { totals[reason] = sum }
+        }
+        return totals
+    }
+
+    /// The refused flows that are kept, each with all that it has counted since it came.
+    public func refusedFlows() throws(BPFError) -> [HostRefusedFlow: Count] {
+        var flows: [HostRefusedFlow: Count] = [:]
+        for (key, value) in try maps.refused.entries() {
+            guard let flow = HostRefusedFlow(key) else { continue }
+            flows[flow, default: .zero] += Count(packets: value.packets, bytes: value.bytes)
+        }
+        return flows
+    }
+
+    /// Makes room: takes the kept flows away, with their last counts.
+    public func takeRefusedFlows() throws(BPFError) -> [HostRefusedFlow: Count] {
+        var flows: [HostRefusedFlow: Count] = [:]
+        var freed: [UInt32: UInt64] = [:]
+        for (key, _) in try maps.refused.entries() {
+            guard let value = try maps.refused.take(key) else { continue }
+            freed[key.endpoint, default: 0] += 1
+            guard let flow = HostRefusedFlow(key) else { continue }
+            flows[flow, default: .zero] += Count(packets: value.packets, bytes: value.bytes)
+        }
+        for (endpoint, count) in freed {
+            let key = rf_usage_key(endpoint: endpoint, initiator: UInt32.max)
+            let used = try maps.usage.value(of: key) ?? 0
+            try maps.usage.set(used - min(count, used), for: key)
+        }
+        return flows
+    }
+
+    /// Events that found the ring full.
+    public func lostEvents() throws(BPFError) -> UInt64 {
+        try maps.lost.values(at: 0, processors: processors).reduce(0, +)
+    }
+
+    /// Takes flows away that have been idle for too long, and counts again who holds how many.
+    public func sweep() throws(BPFError) {
+        var time = timespec()
+        clock_gettime(CLOCK_MONOTONIC, &time)
+        let now = UInt64(time.tv_sec) * 1_000_000_000 + UInt64(time.tv_nsec)
+        var usage: [UInt64: UInt64] = [:]
+        for (key, flow) in try maps.flows.entries() {
+            if now > flow.seen, now - flow.seen > Self.timeout(key.protocol, flow.state) {
+                try maps.flows.remove(key)
+                continue
+            }
+            let initiator = flow.direction == RF_EGRESS.rawValue ? key.endpoint : flow.remote
+            let holder = initiator == 0 ? key.endpoint : 0
+            usage[UInt64(holder) << 32 | UInt64(initiator), default: 0] += 1
+        }
+        for (key, count) in try maps.usage.entries() where key.initiator != UInt32.max {
+            let actual = usage[UInt64(key.endpoint) << 32 | UInt64(key.initiator)] ?? 0
+            if actual != count { try maps.usage.set(actual, for: key) }
+        }
+    }
+
+    /// Idle time in ns: `timeout_of` in bpf/judge.h.
+    private static func timeout(_ ipProtocol: UInt8, _ state: UInt8) -> UInt64 {
+        let isOpen = state == RF_OPEN.rawValue
+        let seconds: UInt64 =
+            switch ipProtocol {
+            case 6: isOpen ? 432_000 : 120
+            case 132: isOpen ? 210 : 30
+            case 17: isOpen ? 120 : 30
+            case 1, 58: 30
+            default: 600
+            }
+        return seconds * 1_000_000_000
+    }
+
+    /// Readable when a flow was refused for the first time.
+    public var eventsDescriptor: CInt { events.descriptor }
+
+    /// Takes the events out: what they tell stands in the maps.
+    public func drainEvents() { _ = events.drain() }
+}
+
+extension HostRefusedFlow {
+    init?(_ key: rf_refused_key) {
+        guard let reason = HostRefusal(rawValue: key.reason), let source = key.source.address,
+            let destination = key.destination.address
+        else { return nil }
+        self.init(
+            endpoint: key.endpoint, direction: key.hook == RF_TO.rawValue ? .ingress : .egress,
+            reason: reason, sender: key.sender, source: source, destination: destination,
+            ipProtocol: key.protocol, sourcePort: key.source_port,
+            destinationPort: key.destination_port)
+    }
+}

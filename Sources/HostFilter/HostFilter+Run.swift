@@ -1,0 +1,75 @@
+internal import CBPF
+internal import Linux
+public import NetTypes
+
+/// Runs the programs on packets that are on no wire: BPF_PROG_TEST_RUN.
+extension HostFilter {
+    public struct Run: Hashable, Sendable {
+        public let passes: Bool
+        /// The packet's mark afterwards.
+        public let mark: UInt32
+        /// Time of one run on average.
+        public let nanoseconds: UInt32
+    }
+
+    /// Judges a frame as the host end of an endpoint's veth would.
+    ///
+    /// - Parameters:
+    ///   - frame: From the Ethernet header on, at most 4,096 bytes.
+    ///   - direction: Towards the endpoint, or from it.
+    ///   - interface: 1 is the loopback interface of the caller's namespace.
+    ///   - mark: What the packet carries.
+    ///   - times: How often it is judged.
+    /// - Returns: The verdict, and what it took.
+    /// - Throws: EINVAL for a frame that no interface would take.
+    public func run(
+        _ frame: [UInt8], _ direction: Direction, interface: Int32 = 1, mark: UInt32 = 0,
+        times: Int = 1
+    ) throws(BPFError) -> Run {
+        let program =
+            direction == .ingress ? programs.to.rawValue : programs.from.rawValue
+        var run = cbpf_test_run(
+            interface: UInt32(bitPattern: interface), mark: mark, repeat: UInt32(times),
+            verdict: 0, nanoseconds: 0)
+        try checkBPF("run a program") {
+            cbpf_run_test(program, frame, UInt32(frame.count), &run)
+        }
+        return Run(
+            passes: run.verdict == -1, mark: run.mark, nanoseconds: run.nanoseconds)
+    }
+
+    /// Says whose interface it is, without standing guard there.
+    public func declare(_ post: Post, of endpoint: NamespaceID) throws(BPFError) {
+        try setPost(post, of: endpoint)
+    }
+
+    /// The mark that says that an endpoint sent the packet.
+    public func mark(ofSender number: UInt32) -> UInt32 {
+        number << UInt32(configuration.identityMask.trailingZeroBitCount)
+    }
+
+    /// Forgets a flow, as if it had been idle for too long.
+    ///
+    /// - Parameters:
+    ///   - endpoint: At whose veth.
+    ///   - local: The endpoint's address.
+    ///   - localPort: For ICMP the identifier.
+    ///   - remote: The other side's address.
+    ///   - remotePort: For ICMP type and code of the request.
+    ///   - ipProtocol: The number that IANA has given.
+    /// - Throws: What the kernel refused.
+    public func forget(
+        at endpoint: NamespaceID, local: IPAddress, localPort: UInt16, remote: IPAddress,
+        remotePort: UInt16, ipProtocol: UInt8
+    ) throws(BPFError) {
+        var key = rf_flow_key()
+        key.endpoint = try number(of: endpoint)
+        key.local_port = localPort
+        key.remote_port = remotePort
+        key.protocol = ipProtocol
+        key.local = rf_address(local)
+        key.remote = rf_address(remote)
+        try maps.flows.remove(key)
+        try maps.overflowFlows.remove(key)
+    }
+}

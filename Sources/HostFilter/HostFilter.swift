@@ -1,0 +1,163 @@
+internal import CBPF
+internal import Glibc
+public import HostRules
+internal import Linux
+public import NetTypes
+internal import Rules
+
+/// The eBPF programs on the host ends of the veths, and what their maps hold.
+///
+/// Programs, maps, links and counters are pinned: they outlast the agent, and the next one takes
+/// them over as they are. Not for several threads at once.
+public final class HostFilter {
+    /// What is fixed for the life of the maps.
+    public struct Configuration: Sendable {
+        /// Where the BPF file system is, or is to be mounted.
+        public var root: String
+        /// Tells the maps of several hosts in one file system apart: the inode of the host
+        /// namespace.
+        public var host: UInt64
+        /// The bits of a packet's mark that hold the number of the endpoint that sent it; one run
+        /// of at least 8 bits.
+        public var identityMask: UInt32
+
+        public init(root: String = "/sys/fs/bpf", host: UInt64, identityMask: UInt32 = 0xffff_0000)
+        {
+            self.root = root
+            self.host = host
+            self.identityMask = identityMask
+        }
+    }
+
+    let configuration: Configuration
+    let maps: Maps
+    let programs: Programs
+    let events: Events
+    let folder: String
+    let links: String
+    let processors: Int
+    /// By the inode of an endpoint's namespace.
+    var numbers: [UInt64: UInt32] = [:]
+    /// What the maps hold of each endpoint.
+    var held: [UInt32: HostEntries] = [:]
+    /// Where each endpoint's live rules stand.
+    var slots: [UInt32: [Mark: UInt32]] = [:]
+    /// Slots that nobody uses, the lowest last.
+    var freeSlots: [UInt32] = []
+    /// What stands at each guarded interface of the host.
+    var posts: [Int32: Post] = [:]
+    /// By address: who is local.
+    var locals: [IPAddress: UInt32] = [:]
+
+    final class Programs {
+        let from: Descriptor
+        let to: Descriptor
+
+        init(_ loader: borrowing BPFLoader) throws(BPFError) {
+            from = try loader.program("from_endpoint")
+            to = try loader.program("to_endpoint")
+        }
+    }
+
+    /// Takes over what is pinned and large enough, or makes it anew.
+    ///
+    /// - Parameters:
+    ///   - configuration: What is fixed for the life of the maps.
+    ///   - need: What the compiled state takes.
+    /// - Throws: What the kernel or its verifier refused.
+    public init(_ configuration: Configuration, need: Capacity) throws(BPFError) {
+        self.configuration = configuration
+        let home = "\(configuration.root)/ringfence/\(configuration.host)"
+        links = home + "/links"
+        try Pinned.prepare(root: configuration.root, folder: links)
+        processors = Int(libbpf_num_possible_cpus())
+        let prefix = "maps-\(RF_ABI)-\(String(configuration.identityMask, radix: 16))-"
+        let generations = Pinned.names(in: home).filter { $0.hasPrefix(prefix) }
+            .compactMap { Int($0.dropFirst(prefix.count)) }
+        let latest = generations.max()
+        if let latest, let kept = try? Self.pinnedCapacity(home + "/" + prefix + "\(latest)"),
+            kept.shortage(for: need) == nil,
+            let loaded = try? Self.load(configuration, kept, home + "/" + prefix + "\(latest)")
+        {
+            (maps, programs) = loaded
+            folder = home + "/" + prefix + "\(latest)"
+        } else {
+            folder = home + "/" + prefix + "\((latest ?? 0) + 1)"
+            try Pinned.prepare(root: configuration.root, folder: folder)
+            (maps, programs) = try Self.load(configuration, need.withHeadroom, folder)
+        }
+        events = try Events(maps.events)
+        try readBack()
+    }
+
+    private static func pinnedCapacity(_ folder: String) throws(BPFError) -> Capacity? {
+        var counts: [String: Int] = [:]
+        for (name, _) in Maps.sizes(Capacity()) {
+            guard let descriptor = try Pinned.open(folder + "/" + name) else { return nil }
+            var info = bpf_map_info()
+            var size = UInt32(MemoryLayout<bpf_map_info>.size)
+            let raw = descriptor.rawValue
+            try checkBPF("look at map \(name)") { bpf_obj_get_info_by_fd(raw, &info, &size) }
+            counts[name] = Int(info.max_entries)
+        }
+        return Capacity(
+            endpoints: (counts["endpoints"] ?? 0) / 4, own: counts["own"] ?? 0,
+            peers: counts["peers"] ?? 0, networks: counts["networks"] ?? 0,
+            shapes: counts["shapes"] ?? 0, admissions: counts["admissions"] ?? 0,
+            rules: counts["rules"] ?? 0)
+    }
+
+    /// Loads the programs over the maps that are pinned in a folder, or that come to be there.
+    private static func load(
+        _ configuration: Configuration, _ capacity: Capacity, _ folder: String
+    ) throws(BPFError) -> (Maps, Programs) {
+        let loader = try BPFLoader()
+        for (name, count) in Maps.sizes(capacity) {
+            try loader.setCapacity(count, of: name)
+            try loader.pin(name, at: folder + "/" + name)
+        }
+        let mask = configuration.identityMask
+        try loader.set(
+            rf_settings(
+                identity_mask: mask, identity_shift: UInt32(mask.trailingZeroBitCount)))
+        try loader.load()
+        return (try Maps(loader), try Programs(loader))
+    }
+
+    /// The number of an endpoint; a new one if it has none yet.
+    ///
+    /// - Throws: ENOSPC where there are more endpoints than numbers.
+    public func number(of endpoint: NamespaceID) throws(BPFError) -> UInt32 {
+        if let number = numbers[endpoint.inode] { return number }
+        let used = Set(numbers.values)
+        let highest = min(maps.endpoints.capacity / 4, Int(largestNumber))
+        for number in 1...UInt32(max(highest, 1)) where !used.contains(number) {
+            numbers[endpoint.inode] = number
+            return number
+        }
+        throw BPFError("number endpoint \(endpoint)", code: ENOSPC)
+    }
+
+    /// The number of an endpoint that has one.
+    public func knownNumber(of endpoint: NamespaceID) -> UInt32? { numbers[endpoint.inode] }
+
+    private var largestNumber: UInt32 {
+        configuration.identityMask >> UInt32(configuration.identityMask.trailingZeroBitCount)
+    }
+
+    /// What the maps can hold.
+    public var capacity: Capacity { maps.capacity }
+
+    /// How full the maps of policy are: 0 to 1 by name.
+    public var fill: [String: Double] {
+        let (used, room) = (Capacity(of: held.values), capacity)
+        func share(_ part: (Capacity) -> Int) -> Double {
+            Double(part(used)) / Double(max(part(room), 1))
+        }
+        return [
+            "endpoints": share(\.endpoints), "own": share(\.own), "peers": share(\.peers),
+            "networks": share(\.networks), "shapes": share(\.shapes),
+            "admissions": share(\.admissions), "rules": share(\.rules),
+        ]
+    }
+}

@@ -1,0 +1,69 @@
+internal import CBPF
+internal import HostRules
+internal import Linux
+
+/// The maps of the host filter, open.
+final class Maps {
+    let endpoints: BPFMap<UInt32, rf_endpoint>
+    let own: BPFMap<rf_own_key, UInt32>
+    let locals: BPFMap<rf_address, UInt32>
+    let peers: BPFMap<rf_peer_key, UInt32>
+    let networks: BPFMap<rf_network_key, UInt32>
+    let shapes: BPFMap<rf_shape_key, UInt32>
+    let admissions: BPFMap<rf_admission_key, rf_admission>
+    let rules: BPFMap<UInt32, UInt64>
+    let ruleCounts: BPFMap<UInt32, rf_rule_count>
+    let flows: BPFMap<rf_flow_key, rf_flow>
+    let overflowFlows: BPFMap<rf_flow_key, rf_flow>
+    let usage: BPFMap<rf_usage_key, UInt64>
+    let refused: BPFMap<rf_refused_key, rf_refused>
+    let totals: BPFMap<UInt32, rf_count>
+    let lost: BPFMap<UInt32, UInt64>
+    let events: Descriptor
+
+    /// In the order of bpf/maps.h, each with its size.
+    static func sizes(_ capacity: Capacity) -> [(name: String, count: Int)] {
+        [
+            ("endpoints", capacity.endpoints * 4), ("own", capacity.own),
+            ("locals", capacity.own), ("peers", capacity.peers),
+            ("networks", capacity.networks), ("shapes", capacity.shapes),
+            ("admissions", capacity.admissions), ("rules", capacity.rules),
+            ("rule_counts", capacity.rules), ("flows", capacity.flows),
+            ("overflow_flows", 16_384), ("overflow_used", 1), ("usage", capacity.endpoints * 3),
+            ("fragments", 16_384),
+            ("refused", capacity.endpoints * refusalBudget),
+            ("totals", (capacity.endpoints + 1) * Int(RF_REASONS.rawValue)), ("lost", 1),
+            ("events", 1 << 20),
+        ]
+    }
+
+    /// How many refused flows of an endpoint are told apart until they are read.
+    static let refusalBudget = 512
+
+    init(_ loader: borrowing BPFLoader) throws(BPFError) {
+        endpoints = try BPFMap("endpoints", owning: loader.map("endpoints"))
+        own = try BPFMap("own", owning: loader.map("own"))
+        locals = try BPFMap("locals", owning: loader.map("locals"))
+        peers = try BPFMap("peers", owning: loader.map("peers"))
+        networks = try BPFMap("networks", owning: loader.map("networks"))
+        shapes = try BPFMap("shapes", owning: loader.map("shapes"))
+        admissions = try BPFMap("admissions", owning: loader.map("admissions"))
+        rules = try BPFMap("rules", owning: loader.map("rules"))
+        ruleCounts = try BPFMap("rule_counts", owning: loader.map("rule_counts"))
+        flows = try BPFMap("flows", owning: loader.map("flows"))
+        overflowFlows = try BPFMap("overflow_flows", owning: loader.map("overflow_flows"))
+        usage = try BPFMap("usage", owning: loader.map("usage"))
+        refused = try BPFMap("refused", owning: loader.map("refused"))
+        totals = try BPFMap("totals", owning: loader.map("totals"))
+        lost = try BPFMap("lost", owning: loader.map("lost"))
+        events = Descriptor(owning: try loader.map("events"))
+    }
+
+    /// What the maps were made for.
+    var capacity: Capacity {
+        Capacity(
+            endpoints: endpoints.capacity / 4, own: own.capacity, peers: peers.capacity,
+            networks: networks.capacity, shapes: shapes.capacity,
+            admissions: admissions.capacity, rules: rules.capacity)
+    }
+}

@@ -1,0 +1,71 @@
+/// How many entries the host filter's maps are made for; they can't grow.
+public struct Capacity: Hashable, Sendable {
+    public var endpoints: Int
+    public var own: Int
+    public var peers: Int
+    public var networks: Int
+    public var shapes: Int
+    public var admissions: Int
+    public var rules: Int
+
+    public init(
+        endpoints: Int = 0, own: Int = 0, peers: Int = 0, networks: Int = 0, shapes: Int = 0,
+        admissions: Int = 0, rules: Int = 0
+    ) {
+        self.endpoints = endpoints
+        self.own = own
+        self.peers = peers
+        self.networks = networks
+        self.shapes = shapes
+        self.admissions = admissions
+        self.rules = rules
+    }
+
+    /// What the entries of some endpoints take.
+    public init(of entries: some Sequence<HostEntries>) {
+        self.init()
+        for entries in entries {
+            endpoints += 1
+            own += entries.own.count
+            peers += entries.peers.count
+            networks += entries.networks.count
+            shapes += entries.shapes.count
+            admissions += entries.admissions.count
+            rules += entries.rules.count
+        }
+    }
+
+    /// Room for twice as much, and for a small host to grow in.
+    public var withHeadroom: Capacity {
+        map { max(2048, Self.powerOfTwo(from: $0 * 2)) }
+    }
+
+    /// The first map that is too small for a need; nil if all are large enough.
+    public func shortage(for need: Capacity) -> (map: String, entries: Int, capacity: Int)? {
+        let pairs = [
+            ("endpoints", need.endpoints, endpoints), ("own", need.own, own),
+            ("peers", need.peers, peers), ("networks", need.networks, networks),
+            ("shapes", need.shapes, shapes), ("admissions", need.admissions, admissions),
+            ("rules", need.rules, rules),
+        ]
+        return pairs.first { $0.1 > $0.2 }.map { ($0.0, $0.1, $0.2) }
+    }
+
+    /// How many flows the table holds: two shares for each endpoint, its own and that of outside
+    /// callers, so that no initiator can use up another's.
+    public var flows: Int { 2 * endpoints * flowBudget }
+
+    /// How many flows one initiator may have in the table.
+    public var flowBudget: Int { min(max((1 << 20) / max(endpoints, 1), 512), 16_384) }
+
+    private func map(_ change: (Int) -> Int) -> Capacity {
+        Capacity(
+            endpoints: min(change(endpoints), 65_535), own: change(own), peers: change(peers),
+            networks: change(networks), shapes: change(shapes), admissions: change(admissions),
+            rules: change(rules))
+    }
+
+    private static func powerOfTwo(from count: Int) -> Int {
+        count <= 1 ? 1 : 1 << (Int.bitWidth - (count - 1).leadingZeroBitCount)
+    }
+}

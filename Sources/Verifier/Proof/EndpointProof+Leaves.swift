@@ -1,0 +1,161 @@
+internal import NetTypes
+internal import Policy
+
+extension EndpointProof {
+    /// Holds what becomes of a leaf's packets against what is expected.
+    mutating func hold(_ leaf: Leaf, _ trial: Trial) {
+        if case .unknown(let reason) = leaf.fate {
+            guard !trial.realm.possible(leaf.state.space).isEmpty else { return }
+            count(path(trial.scenario, leaf.state.space), classes: 0)
+            obscure(reason, leaf)
+            return
+        }
+        let passes = leaf.fate == .passes
+        switch trial.judgement.expected(of: leaf) {
+        case .failure(let obscure): self.obscure(obscure.reason, leaf)
+        case .success(let parts):
+            count(path(trial.scenario, leaf.state.space), classes: parts.count)
+            for part in parts {
+                if passes != part.expectation.passes {
+                    differ(part, leaf, trial, passes ? .opens : .closes)
+                } else if passes {
+                    holdChanges(part, leaf, trial)
+                }
+            }
+        }
+    }
+
+    /// What a packet that rightly passes leaves behind: its mark, its addresses.
+    private mutating func holdChanges(_ part: Expected, _ leaf: Leaf, _ trial: Trial) {
+        let isLoopback = path(trial.scenario, part.space) == .loopback
+        if leaf.state.isForwarded, !isLoopback { differ(part, leaf, trial, .changes) }
+        if trial.scenario.way == .outgoing, !isLoopback,
+            let written = leaf.state.written[Place.source],
+            !leaf.state.translated.contains(.masquerade)
+        {
+            let address = IPAddress(bytes: written.compactMap(\.constant))
+            if address.map({ !endpoint.addresses.contains($0) }) ?? true {
+                differ(part, leaf, trial, .changes)
+            }
+        }
+        guard trial.scenario.flow == .first, let rule = part.expectation.rule,
+            let bytes = leaf.state.written[Place.connectionMark]
+        else { return }
+        let known = bytes.compactMap(\.constant)
+        guard known.count == 4 else { return differ(part, leaf, trial, .misattributes) }
+        let mark = UInt32(networkBytes: known)
+        // A mark of 0 is none: every packet is judged anew.
+        if mark == 0 { return }
+        if let other = marks[mark], other.id != rule.id {
+            differ(part, leaf, trial, .misattributes)
+        } else if !trial.realm.possible(part.space).isEmpty {
+            marks[mark] = rule
+            credited.insert(
+                CreditedRule(
+                    id: rule.id, direction: trial.scenario.isCalled ? .ingress : .egress))
+        }
+    }
+
+    private mutating func count(_ path: AuditPath, classes: Int) {
+        paths[path, default: PathAudit(path: path)].classes += classes
+        paths[path, default: PathAudit(path: path)].packets += 1
+    }
+
+    private mutating func obscure(_ reason: String, _ leaf: Leaf) {
+        report(
+            Unproven(
+                place: leaf.state.steps.last.map { place($0) }, reason: reason,
+                fix: "take the rule out, or write it with what the audit knows: docs/audit.md"))
+    }
+
+    mutating func report(_ unproven: Unproven) {
+        if audit.unproven.count < Self.findingLimit, !audit.unproven.contains(unproven) {
+            audit.unproven.append(unproven)
+        }
+    }
+
+    private mutating func differ(
+        _ part: Expected, _ leaf: Leaf, _ trial: Trial, _ kind: Finding.Kind
+    ) {
+        guard let space = trial.realm.possible(part.space).first else { return }
+        var path = path(trial.scenario, space)
+        if !part.expectation.passes, part.expectation.reason.contains("own address") {
+            path = .spoofed
+        }
+        let key = FindingKey(
+            kind: kind, path: path, rule: part.expectation.rule?.id, step: leaf.state.steps.last)
+        if let index = known[key] {
+            audit.findings[index].classes += 1
+            return
+        }
+        guard audit.findings.count < Self.findingLimit else { return }
+        known[key] = audit.findings.count
+        let packet = packet(of: space, trial)
+        let peer = packet.direction == .outgoing ? packet.destination : packet.source
+        audit.findings.append(
+            Finding(
+                kind: kind, path: path, packet: packet,
+                peer: policies.topology.endpoint(with: peer)
+                    .map { PartyNamed(tenant: $0.tenant, endpoint: $0.name) },
+                policy: part.expectation.side, kernel: side(leaf)))
+    }
+
+    private func path(_ scenario: Scenario, _ space: Space) -> AuditPath {
+        let place = scenario.way == .outgoing ? Place.output : Place.input
+        if scenario.way == .forwarded { return .forwarded }
+        if space.domain(place, width: 4).only == 1 { return .loopback }
+        switch scenario.flow {
+        case .none: return .control
+        case .first: return scenario.isCalled ? .newIngress : .newEgress
+        case .known, .error: return .established
+        }
+    }
+
+    /// What the kernel does, and where.
+    private func side(_ leaf: Leaf) -> KernelSide {
+        let places = leaf.state.steps.suffix(8).map { place($0) }
+        let passes = leaf.fate == .passes
+        let last = leaf.state.steps.last
+        let isPolicy = last?.rule == -1
+        let chain = last.map { ruleset.chains[$0.chain].chain.name } ?? ""
+        let reason =
+            passes
+            ? places.isEmpty ? "no chain looks at it" : "every chain on its way accepts it"
+            : isPolicy
+                ? "the policy of chain \(chain) drops it" : "a rule of chain \(chain) drops it"
+        return KernelSide(passes: passes, places: places, reason: reason)
+    }
+
+    func place(_ step: MachineState.Step) -> KernelPlace {
+        let chain = ruleset.chains[step.chain]
+        let table = ruleset.tables[chain.table]
+        let rule =
+            step.rule >= 0 && step.rule < chain.chain.rules.count
+            ? chain.chain.rules[step.rule] : nil
+        let set = step.set >= 0 ? ruleset.sets[step.set].set : nil
+        let element = set.flatMap { step.element >= 0 ? $0.elements[step.element] : nil }
+        return KernelPlace(
+            family: "\(table.family)", table: table.name, chain: chain.chain.name,
+            handle: rule?.handle, comment: rule?.comment, set: set?.name,
+            element: element.map { Self.text(of: $0, in: ruleset.sets[step.set]) },
+            elementComment: element?.comment)
+    }
+
+    /// A key as text: addresses of 16 bytes as such, ports and protocols as numbers, others in
+    /// hexadecimal digits.
+    private static func text(of element: NamedSet.Element, in index: SetIndex) -> String {
+        if element.isCatchAll { return "*" }
+        func text(_ bytes: ArraySlice<UInt8>) -> String {
+            switch bytes.count {
+            case 1, 2: "\(UInt32(networkBytes: bytes))"
+            case 16: IPAddress(bytes: bytes)?.description ?? ""
+            default: "0x" + bytes.map { ($0 < 16 ? "0" : "") + String($0, radix: 16) }.joined()
+            }
+        }
+        return index.parts.map { offset, length in
+            let low = text(element.low.dropFirst(offset).prefix(length))
+            let high = text(element.high.dropFirst(offset).prefix(length))
+            return low == high ? low : "\(low)-\(high)"
+        }.joined(separator: " . ")
+    }
+}

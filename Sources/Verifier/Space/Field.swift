@@ -1,0 +1,110 @@
+internal import NetTypes
+
+/// Something about a packet, its flow or its way that rules can look at.
+enum Field: Hashable {
+    /// The packet's own addresses as they are on the wire.
+    case source
+    case destination
+    /// The protocol behind all IP headers.
+    case layer4
+    case hopLimit
+    /// The numbers of the interfaces; 0 is none.
+    case input
+    case output
+    /// What the flow's first packet has at the places of ports, as connection tracking keeps it.
+    case flowSource
+    case flowDestination
+    case connectionMark
+    case connectionStatus
+    case packetMark
+    /// The other side of a flow that an error message is about, and this side.
+    case flowPeer
+    case flowSelf
+    /// A byte of a header that has no name here.
+    case payload(Expression.PayloadBase, offset: Int)
+    case meta(UInt32)
+    /// Something about the flow, and in which direction it is asked for (2 is none).
+    case ct(UInt32, UInt8)
+    /// Whether an IPv6 packet has headers between the first and the last.
+    case hasExtensions
+    /// A header option's byte, or whether it is there.
+    case header(kind: UInt32, type: UInt8, offset: Int)
+    /// How many bytes there are from the start of a header on.
+    case length(Expression.PayloadBase)
+    /// Something that time or chance decides at a rule.
+    case chance(chain: Int, rule: Int, expression: Int)
+}
+
+/// The fields that a run has met, numbered in the order in which it met them.
+struct FieldTable {
+    private(set) var fields: [Field] = []
+    private(set) var widths: [Int] = []
+    private var numbers: [Field: Int] = [:]
+
+    /// Those that have a fixed number.
+    static let common: [Field] = [
+        .source, .destination, .layer4, .hopLimit, .input, .output, .flowSource, .flowDestination,
+        .connectionMark, .connectionStatus, .packetMark, .flowPeer, .flowSelf,
+    ]
+
+    init(_ family: AddressFamily) {
+        let address = family == .v4 ? 4 : 16
+        let common = [address, address, 1, 1, 4, 4, 2, 2, 4, 4, 4, address, address]
+        for (field, width) in zip(Self.common, common) {
+            _ = number(of: field, width: width)
+        }
+    }
+
+    mutating func number(of field: Field, width: Int = 1) -> Int {
+        if let number = numbers[field] { return number }
+        numbers[field] = fields.count
+        fields.append(field)
+        widths.append(width)
+        return fields.count - 1
+    }
+
+    /// The number of a field that was met before.
+    func known(_ field: Field) -> Int? { numbers[field] }
+}
+
+/// The places of the fields that are always there.
+enum Place {
+    static let source = 0
+    static let destination = 1
+    static let layer4 = 2
+    static let hopLimit = 3
+    static let input = 4
+    static let output = 5
+    static let flowSource = 6
+    static let flowDestination = 7
+    static let connectionMark = 8
+    static let connectionStatus = 9
+    static let packetMark = 10
+    static let flowPeer = 11
+    static let flowSelf = 12
+}
+
+/// Packets: for each field the values that it may have, independent of those of others.
+struct Space: Hashable {
+    private var domains: [Domain?] = []
+
+    func domain(_ field: Int, width: Int) -> Domain {
+        (field < domains.count ? domains[field] : nil) ?? .all(bytes: width)
+    }
+
+    /// The domain where it is narrower than everything.
+    func narrowed(_ field: Int) -> Domain? { field < domains.count ? domains[field] : nil }
+
+    mutating func set(_ field: Int, _ domain: Domain) {
+        while domains.count <= field { domains.append(nil) }
+        domains[field] = domain
+    }
+
+    func setting(_ field: Int, _ domain: Domain) -> Space {
+        var copy = self
+        copy.set(field, domain)
+        return copy
+    }
+
+    var count: Int { domains.count }
+}

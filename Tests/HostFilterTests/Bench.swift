@@ -1,0 +1,95 @@
+import Glibc
+import HostFilter
+import HostRules
+import Linux
+import NetTypes
+import Rules
+
+/// The programs with one endpoint: 10.0.0.1 and fd00::1, which may call TCP 80 and ICMP echo of
+/// 10.0.0.2 and fd00::2, and whom they may call at UDP 53 and TCP 443.
+final class TestBench {
+    let filter: HostFilter
+    private let root: String
+    private let endpoint = NamespaceID(device: 0, inode: 1)
+    private let peer = NamespaceID(device: 0, inode: 2)
+
+    init() throws {
+        var template = Array("/tmp/ringfence-bpf-XXXXXX".utf8CString)
+        guard let made = mkdtemp(&template) else { throw SystemError("mkdtemp", code: errno) }
+        root = String(cString: made)
+        filter = try HostFilter(.init(root: root, host: 1), need: Capacity(endpoints: 4))
+        let number = try filter.number(of: endpoint)
+        let other = try filter.number(of: peer)
+        let addresses: [UInt32: [IPAddress]] = [number: Frame.own, other: Frame.peers]
+        try filter.setLocals([
+            Frame.own[0]: number, Frame.own[1]: number, Frame.peers[0]: other,
+            Frame.peers[1]: other,
+        ])
+        try filter.apply(
+            HostEntries(Self.state, senders: Senders(addresses)), to: endpoint)
+        try filter.apply(
+            HostEntries(EndpointState(own: Frame.peers), senders: Senders(addresses)), to: peer)
+        try filter.declare(
+            Post(interface: 1, number: number, hardwareAddress: Frame.ownLink), of: endpoint)
+    }
+
+    deinit {
+        filter.removeAll()
+        umount2(root, CInt(MNT_DETACH))
+        rmdir(root)
+    }
+
+    /// The mark of packets that the peer has sent.
+    var peerMark: UInt32 { filter.mark(ofSender: filter.knownNumber(of: peer) ?? 0) }
+
+    /// Nil if the frame passes, else why not; `.forwarded` also where nobody is blamed.
+    func refusal(
+        of frame: [UInt8], _ direction: Direction, mark: UInt32? = nil
+    ) throws -> HostRefusal? {
+        let before = try filter.totals(of: endpoint)
+        let run = try filter.run(
+            frame, direction, mark: mark ?? (direction == .ingress ? peerMark : 0))
+        let after = try filter.totals(of: endpoint)
+        let moved = HostRefusal.allCases.filter { before[$0] != after[$0] }
+        precondition(run.passes ? moved.isEmpty : moved.count == 1, "one count for one packet")
+        return moved.first
+    }
+
+    /// Ends every rule, as when its policy is gone.
+    func revoke() throws {
+        var closed = EndpointState(own: Frame.own)
+        closed.peers4 = Self.state.peers4
+        closed.peers6 = Self.state.peers6
+        try filter.apply(HostEntries(closed, senders: Senders([:])), to: endpoint)
+    }
+
+    private static let state: EndpointState = {
+        let peerClass = Mark(rawValue: 7)
+        let rules = (1...4).map { Mark(rawValue: Mark.ruleBit | $0) }
+        func admit(_ ipProtocol: UInt8, _ ports: ClosedRange<UInt16>, _ rule: Mark) -> Admission {
+            Admission(
+                peerClass: peerClass, protocols: ipProtocol...ipProtocol, ports: ports, rule: rule)
+        }
+        return EndpointState(
+            own: Frame.own,
+            peers4: [PeerRange(addresses: 0x0a00_0002...0x0a00_0002, peerClass: peerClass)],
+            peers6: [
+                PeerRange(
+                    addresses: Frame.peer6...Frame.peer6, peerClass: peerClass)
+            ],
+            ingress: [admit(6, 443...443, rules[3]), admit(17, 53...53, rules[2])],
+            egress: [
+                admit(1, 0x0800...0x08ff, rules[1]), admit(6, 80...80, rules[0]),
+                admit(58, 0x8000...0x80ff, rules[1]),
+            ],
+            rules: RuleTable(
+                rules.enumerated().map { index, mark in
+                    (
+                        mark,
+                        LiveRule(
+                            policy: "p", id: RuleID(rawValue: UInt64(index)),
+                            direction: index < 2 ? .egress : .ingress)
+                    )
+                }))
+    }()
+}

@@ -1,0 +1,227 @@
+// Whether a rule admits a flow, and which flows there are.
+#pragma once
+
+#include "maps.h"
+#include "packet.h"
+
+#define SECOND 1000000000ULL
+
+/// What is known about the packet's fate.
+struct verdict {
+    rf_rule rule;
+    __u32 slot;
+    /// rf_reason
+    __u32 reason;
+};
+
+/// Idle time after which a flow is none any more, in ns: the defaults of nf_conntrack.
+static __always_inline __u64 timeout_of(__u8 protocol, __u8 state)
+{
+    switch (protocol) {
+    case PROTOCOL_TCP:
+        return (state == RF_OPEN ? 432000 : 120) * SECOND;
+    case PROTOCOL_SCTP:
+        return (state == RF_OPEN ? 210 : 30) * SECOND;
+    case PROTOCOL_UDP:
+        return (state == RF_OPEN ? 120 : 30) * SECOND;
+    case PROTOCOL_ICMP:
+    case PROTOCOL_ICMPV6:
+        return 30 * SECOND;
+    }
+    return 600 * SECOND;
+}
+
+static __always_inline __u32 network_class(__u32 endpoint, const struct rf_address *address)
+{
+    __u32 family = is_mapped(address) ? RF_NETWORK_V4 : 0;
+    struct rf_network_key key = {
+        .prefix_length = 160, .endpoint = bpf_htonl(endpoint | family), .address = *address};
+    __u32 *found = bpf_map_lookup_elem(&networks, &key);
+    return found ? *found : 0;
+}
+
+static __always_inline __u32 peer_class(
+    __u32 endpoint, __u32 source, const struct rf_address *address)
+{
+    struct rf_peer_key key = {.endpoint = endpoint, .source = source, .address = *address};
+    __u32 *found = bpf_map_lookup_elem(&peers, &key);
+    return found ? *found : 0;
+}
+
+static __always_inline int is_own(__u32 endpoint, const struct rf_address *address)
+{
+    struct rf_own_key key = {.endpoint = endpoint, .address = *address};
+    return bpf_map_lookup_elem(&own, &key) != 0;
+}
+
+/// The class of who called the endpoint.
+static __always_inline __u32 caller_class(
+    __u32 endpoint, __u32 sender, const struct rf_address *address, __u32 *reason)
+{
+    static const struct rf_address any = {};
+    if (!sender) {
+        // A local address without the mark of its endpoint did not come from it.
+        if (bpf_map_lookup_elem(&locals, address)) {
+            *reason = RF_IDENTITY;
+            return 0;
+        }
+        __u32 known = peer_class(endpoint, 0, address);
+        return known ? known : network_class(endpoint, address);
+    }
+    __u32 found = peer_class(endpoint, sender, address);
+    // Behind a translation by the host the sender is still who it is.
+    if (!found && !bpf_map_lookup_elem(&locals, address))
+        found = peer_class(endpoint, sender, &any);
+    return found;
+}
+
+/// What the search through the prefix lengths of a class carries along.
+struct search {
+    struct rf_admission_key key;
+    rf_shape left;
+    __u16 port;
+    __u8 protocol;
+    __u8 zero;
+    struct verdict *verdict;
+};
+
+/// Looks for an admission of the next prefix length; 1 ends the search.
+static long next_length(__u32 index, struct search *search)
+{
+    rf_shape left = search->left;
+    if (!left)
+        return 1;
+    __u32 bit = __builtin_ctz(left) & 31;
+    struct rf_admission_key *key = &search->key;
+    search->left = left & (left - 1);
+    if (bit < RF_SHAPE_PROTOCOLS) {
+        key->protocol = search->protocol;
+        key->protocol_bits = 8;
+        key->port_bits = bit;
+        key->port = search->port & ~(0xffffU >> bit);
+    } else {
+        key->protocol_bits = bit - RF_SHAPE_PROTOCOLS;
+        key->protocol = search->protocol & ~(0xffU >> (key->protocol_bits & 7));
+        key->port_bits = 0;
+        key->port = 0;
+    }
+    struct rf_admission *admission = bpf_map_lookup_elem(&admissions, key);
+    if (!admission)
+        return 0;
+    __u32 slot = admission->slot;
+    rf_rule rule = (__u64)key->endpoint << 32 | admission->mark;
+    rf_rule *live = bpf_map_lookup_elem(&rules, &slot);
+    if (!live || *live != rule)
+        return 0;
+    search->verdict->rule = rule;
+    search->verdict->slot = slot;
+    search->verdict->reason = RF_ADMITTED;
+    return 1;
+}
+
+/// Looks for the live rule that admits a flow.
+__noinline int judge(
+    struct verdict *verdict, const struct rf_flow_key *flow, __u32 sender, __u32 direction)
+{
+    __u32 class;
+    __u16 port;
+    if (!verdict || !flow)
+        return 0;
+    verdict->reason = RF_REFUSED;
+    if (direction == RF_EGRESS) {
+        class = peer_class(flow->endpoint, 0, &flow->remote);
+        if (!class)
+            class = network_class(flow->endpoint, &flow->remote);
+        port = flow->remote_port;
+    } else {
+        class = caller_class(flow->endpoint, sender, &flow->remote, &verdict->reason);
+        port = flow->local_port;
+    }
+    // The request's type and code stand on one side only.
+    if (flow->protocol == PROTOCOL_ICMP || flow->protocol == PROTOCOL_ICMPV6)
+        port = flow->remote_port;
+    if (!class)
+        return 0;
+    struct rf_shape_key shape_key = {
+        .endpoint = flow->endpoint, .peer_class = class, .direction = direction};
+    rf_shape *shape = bpf_map_lookup_elem(&shapes, &shape_key);
+    if (!shape)
+        return 0;
+    struct search search = {
+        .key = {.endpoint = flow->endpoint, .peer_class = class, .direction = direction},
+        .left = *shape,
+        .port = port,
+        .protocol = flow->protocol,
+    };
+    struct verdict found = {.reason = verdict->reason};
+    search.verdict = &found;
+    bpf_loop(RF_SHAPE_BITS, next_length, &search, 0);
+    *verdict = found;
+    return 0;
+}
+
+static __always_inline void count_packet(__u32 slot, __u32 bytes)
+{
+    struct rf_rule_count *count = bpf_map_lookup_elem(&rule_counts, &slot);
+    if (count) {
+        count->packets++;
+        count->bytes += bytes;
+    }
+}
+
+static __always_inline void count_flow(__u32 slot)
+{
+    struct rf_rule_count *count = bpf_map_lookup_elem(&rule_counts, &slot);
+    if (count)
+        count->flows++;
+}
+
+static __always_inline int is_live(rf_rule rule, __u32 slot)
+{
+    rf_rule *live = bpf_map_lookup_elem(&rules, &slot);
+    return rule && live && *live == rule;
+}
+
+/// The number of entries that an initiator holds on the whole host; makes the counter where there is none.
+static __always_inline __u64 *usage_of(__u32 endpoint, __u32 initiator)
+{
+    struct rf_usage_key key = {.endpoint = endpoint, .initiator = initiator};
+    __u64 *count = bpf_map_lookup_elem(&usage, &key);
+    if (count)
+        return count;
+    __u64 zero = 0;
+    bpf_map_update_elem(&usage, &key, &zero, BPF_NOEXIST);
+    return bpf_map_lookup_elem(&usage, &key);
+}
+
+/// Remembers an admitted flow.
+///
+/// An initiator that has used up its share goes on, but its further flows stand where they only
+/// push out each other.
+static __always_inline void remember(
+    const struct rf_endpoint *endpoint, const struct rf_flow_key *key, const struct rf_flow *flow)
+{
+    __u32 initiator = flow->direction == RF_EGRESS ? endpoint->number : flow->remote;
+    // Whoever is outside can have any number of addresses: they share what each endpoint gives them.
+    __u64 *count = usage_of(initiator ? 0 : endpoint->number, initiator);
+    if (count && *count < endpoint->flow_budget &&
+        bpf_map_update_elem(&flows, key, flow, BPF_NOEXIST) == 0) {
+        __sync_fetch_and_add(count, 1);
+        return;
+    }
+    __u32 zero = 0;
+    __u32 *used = bpf_map_lookup_elem(&overflow_used, &zero);
+    if (used)
+        *used = 1;
+    bpf_map_update_elem(&overflow_flows, key, flow, BPF_ANY);
+}
+
+static __always_inline struct rf_flow *flow_of(const struct rf_flow_key *key)
+{
+    struct rf_flow *flow = bpf_map_lookup_elem(&flows, key);
+    if (flow)
+        return flow;
+    __u32 zero = 0;
+    __u32 *used = bpf_map_lookup_elem(&overflow_used, &zero);
+    return used && *used ? bpf_map_lookup_elem(&overflow_flows, key) : 0;
+}
