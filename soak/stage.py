@@ -61,6 +61,7 @@ class Stage:
         self.api = os.path.join(self.place, "agent.sock")
         self.log = os.path.join(self.place, "agent.log")
         self.agent = self.manager = None
+        self.readiness = "/readyz was not asked yet"
         self.churn = set(TENANTS)
 
     def __enter__(self):
@@ -187,21 +188,51 @@ class Stage:
         return json.loads(body)
 
     def is_ready(self):
+        """Whether everything is in force; what the agent said last is kept for `wait_ready`."""
         try:
-            return self.ask("/readyz")[0] == 200
-        except (OSError, http.client.HTTPException):
+            status, body = self.ask("/readyz")
+            self.readiness = f"/readyz says {status}: {body.decode(errors='replace').strip()}"
+            return status == 200
+        except (OSError, http.client.HTTPException) as error:
+            self.readiness = f"/readyz can't be asked: {error!r}"
             return False
 
-    def wait_ready(self):
-        deadline = time.monotonic() + 30
+    def wait_ready(self, seconds=30):
+        begun = time.monotonic()
         while not self.is_ready():
-            if time.monotonic() > deadline or self.agent.poll() is not None:
-                raise Wrong("the agent is not ready: " + self.last_words())
+            if self.agent.poll() is not None:
+                raise Wrong(f"the agent {ending(self.agent.returncode)} after "
+                            f"{time.monotonic() - begun:.1f} s in which it was not ready\n"
+                            f"  {self.readiness}\n  {self.last_words()}")
+            if time.monotonic() > begun + seconds:
+                raise Wrong(f"the agent runs, and is not ready after {seconds} s\n"
+                            f"  {self.readiness}\n  its threads: {threads(self.agent.pid)}\n"
+                            f"  {self.last_words()}")
             time.sleep(0.005)
 
     def last_words(self):
         with open(self.log, encoding="utf-8", errors="replace") as log:
-            return "".join(log.readlines()[-20:])
+            lines = log.readlines()[-20:]
+        return "its last words: " + "".join(lines) if lines else "it wrote nothing to its log"
+
+
+def ending(status):
+    """How a process ended, in words."""
+    if status >= 0:
+        return f"ended with status {status}"
+    return f"was ended by {signal.Signals(-status).name}"
+
+
+def threads(pid):
+    """What each thread of a process waits for in the kernel."""
+    waits = []
+    for task in sorted(os.listdir(f"/proc/{pid}/task"), key=int):
+        try:
+            with open(f"/proc/{pid}/task/{task}/wchan", encoding="ascii") as file:
+                waits.append(file.read() or "0")
+        except OSError:
+            pass
+    return ", ".join("running" if one == "0" else one for one in waits)
 
 
 def policy(name, source, target, ports):
