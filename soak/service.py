@@ -9,6 +9,7 @@ results/service.json. Exits with 1 if anything is not as it should be.
 import json
 import os
 import re
+import shutil
 import signal
 import subprocess
 import sys
@@ -57,6 +58,11 @@ def check(stage, measures):
     stage.agent.send_signal(signal.SIGHUP)
     true("SIGHUP: RELOADING=1 with the time, then READY=1", manager.ready.wait(10)
          and manager.heard("RELOADING") and manager.heard("MONOTONIC_USEC"))
+    check_killed(stage, measures, true)
+
+
+def check_killed(stage, measures, true):
+    manager = stage.manager
     before = listing(stage)
     stage.kill()
     edit = nft(stage, "flush", "chain", "inet", "ringfence", "input")
@@ -72,6 +78,15 @@ def check(stage, measures):
     true("and owns them", "flags owner" in listing(stage))
     written = writes(stage, lambda: (stage.write_churn(["gold"]), time.sleep(0.5)))
     true("as a change of policy shows, which it writes", written > 0)
+    stage.kill()
+    shutil.rmtree(stage.state)
+    stage.agent = manager.start(stage.command(), watchdog=400_000)
+    true("ready over tables that nobody knows the generation of", waited(stage.is_ready))
+    check_end(stage, true)
+
+
+def check_end(stage, true):
+    manager = stage.manager
     names = manager.names()
     subprocess.run(["umount", stage.path(NAMES[-1])], check=True)
     os.remove(stage.path(NAMES[-1]))

@@ -60,6 +60,7 @@ class Stage:
         self.policies = os.path.join(self.place, "policies")
         self.api = os.path.join(self.place, "agent.sock")
         self.log = os.path.join(self.place, "agent.log")
+        self.state = os.path.join(self.place, "state")
         self.agent = self.manager = None
         self.readiness = "/readyz was not asked yet"
         self.churn = set(TENANTS)
@@ -137,7 +138,7 @@ class Stage:
         return [ringfence or self.ringfence, "agent", "--policies", self.policies,
                 "--namespaces", self.spaces, "--namespaces", self.born,
                 "--host-namespace", self.host, "--socket", self.api,
-                "--state", os.path.join(self.place, "state"), "--log-level", "warning"]
+                "--state", self.state, "--log-level", "warning"]
 
     def start(self, ringfence=None):
         with open(self.log, "ab") as log:

@@ -116,15 +116,17 @@ extension Agent {
                     journal: journal, endpoint: endpointName(id), id: id,
                     held: holding?.state?.rules ?? [:], isSocketKept: keeper?.isKept(id) ?? false))
         }
-        defer { if work.isEmpty { applyHostFilter(to: Array(ids)) } }
-        guard !work.isEmpty else { return }
+        // Nothing may be left to write while nothing has a number yet: where no endpoint is there,
+        // and where an earlier agent was killed before it could write down which generation it was.
+        let isFirst = ledger.generation == 0
+        guard !work.isEmpty || isFirst else { return applyHostFilter(to: Array(ids)) }
         for work in work where work.presence == .damaged { salvage(work.id, work.tenure) }
         let results = concurrently(work.count) { index in
             work[index].apply()
         }
         applyHostFilter(to: Array(ids))
         let end = clock.now
-        let isNew = work.contains { $0.held != $0.wanted }
+        let isNew = isFirst || work.contains { $0.held != $0.wanted }
         if isNew { ledger.generation += 1 }
         for (work, result) in zip(work, results) { finish(work, result) }
         lastApply = ApplyStatus(

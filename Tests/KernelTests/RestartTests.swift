@@ -1,3 +1,4 @@
+import Foundation
 import NetTypes
 import Policy
 import Reports
@@ -23,6 +24,30 @@ extension KernelTests {
                     #expect(reading?.owner != nil)
                     #expect(await agent.generation() == 1)
                 }
+            }
+        }
+
+        /// As after a kill before the first ledger was written: the tables are there, and nobody
+        /// knows which generation they are.
+        @Test func `tables without a number get one`() async throws {
+            try await Rig.with { rig in
+                try prepare(rig)
+                try await rig.withAgent { _ in }
+                try FileManager.default.removeItem(atPath: rig.state)
+                try await rig.withAgent { agent in
+                    #expect(await agent.generation() == 1)
+                    try await agent.change { try rig.remove("a.yaml") }
+                    #expect(await agent.generation() == 2)
+                }
+            }
+        }
+
+        @Test func `a host without an endpoint has a generation as well`() async throws {
+            try await Rig.with([]) { rig in
+                try prepare(rig)
+                let agent = try RunningAgent(rig)
+                try await wait(for: "the first generation") { await agent.generation() == 1 }
+                try await agent.stop()
             }
         }
 
