@@ -67,12 +67,13 @@ extension Agent {
     private func forget(_ id: NamespaceID, _ filter: HostFilter) throws(BPFError) {
         readHostRefusals()
         let refused = try filter.totals(of: id).values.reduce(into: Count.zero) { $0 += $1 }
-        ledger.hostRefused = (ledger.hostRefused ?? .zero) + refused
+        let overheard = Overheard(try filter.overheard(by: id))
         let counts = try filter.remove(id)
         carry(
             Carried(
                 layer: .hostFilter, endpoint: guardedNames[id], counts,
-                of: heldByHostFilter[id] ?? [:], refused: [.refused: refused]))
+                of: heldByHostFilter[id] ?? [:], refused: [.refused: refused],
+                overheard: overheard))
         heldByHostFilter[id] = nil
         guardedNames[id] = nil
     }
