@@ -211,8 +211,9 @@ extension Agent {
         guard let hostFilter else { return }
         hostFilter.drainEvents()
         let now = ContinuousClock.now
-        if let end = hostRefusalsRest, end > now {
-            hostRefusalsDue = min(hostRefusalsDue ?? end, end)
+        let next = hostRefusalsPace.next(now)
+        if next > now {
+            hostRefusalsDue = min(hostRefusalsDue ?? next, next)
         } else {
             readHostRefusals()
         }
@@ -236,8 +237,7 @@ extension Agent {
         } catch {
             logger.error("refused flows of the host filter: \(error)")
         }
-        let end = ContinuousClock.now
-        hostRefusalsRest = end + max(.milliseconds(20), (end - start) * 8)
+        hostRefusalsPace.spend(from: start, to: .now)
     }
 
     private func keyed(_ flows: [HostRefusedFlow: Count]) -> [RefusalBook.Key: Count] {
