@@ -351,7 +351,7 @@ static __always_inline int filter(struct __sk_buff *skb, int hook)
     }
     if (hook == RF_TO && !(ethernet.h_dest[0] & 1) && !same_mac(ethernet.h_dest, endpoint->mac)) {
         // A frame that a bridge floods because it doesn't know better: nobody's attempt.
-        count_refused(endpoint, RF_FORWARDED, skb->len - ETH_HLEN);
+        count_refused(endpoint, RF_FLOODED, skb->len - ETH_HLEN);
         return DROP;
     }
     if (skb->vlan_present || ethernet.h_proto == bpf_htons(ETH_P_8021Q) ||
@@ -396,7 +396,7 @@ static __always_inline int filter(struct __sk_buff *skb, int hook)
                                  : check_control_to(&packet, sender);
         if (hook == RF_TO && reason == RF_INVALID && is_multicast(&packet)) {
             // What hosts say to routers, and a bridge to everybody: nobody's attempt either.
-            count_refused(endpoint, RF_INVALID, skb->len - ETH_HLEN);
+            count_refused(endpoint, RF_MULTICAST, skb->len - ETH_HLEN);
             return DROP;
         }
         goto out;

@@ -6,7 +6,8 @@ Usage: counts.py RINGFENCE [--mode off|only] [--short] [--results FILE]
 Each path is played twice: some packets while the agent runs, some after it was killed with SIGKILL,
 the rest when it runs again. For each path: sent = accepted + refused + lost, where accepted is what
 the rule or the end that judges has counted, refused is what is credited to the pair of tenants, and
-lost is what was refused without being credited to anybody. Needs root. Exits with 1 if a single
+lost is what was refused without being credited to anybody. What a bridge gives to everybody is
+overheard: no attempt, and counted apart. Needs root. Exits with 1 if a single
 packet is missing or counted twice.
 """
 
@@ -17,7 +18,7 @@ import socket
 import struct
 import sys
 
-from stage import ROOT, Lab, address, needs_root
+from stage import NAMES, ROOT, Lab, address, needs_root
 
 PAYLOAD = b"x" * 32
 UNITS = ("packets", "bytes", "flows")
@@ -123,6 +124,38 @@ class Invalid(Path):
         return 20 + 20 + len(PAYLOAD)
 
 
+class Flooded(Path):
+    """To a link-layer address that the bridge doesn't know: everybody else gets a copy, and for
+    none of them it is."""
+
+    COPIES = len(NAMES) - 1
+
+    def send(self, lab, flows, packets):
+        source = lab.hardware_address(self.source)
+        with lab.space(self.source).socket(
+                socket.AF_PACKET, socket.SOCK_RAW, socket.htons(0x0800)) as sender:
+            sender.bind((lab.interface(self.source), 0))
+            for number in flows:
+                datagram = struct.pack(
+                    "!HHHH", 20000 + number, self.port, 8 + len(PAYLOAD), 0) + PAYLOAD
+                header = struct.pack(
+                    "!BBHHHBBH4s4s", 0x45, 0, 20 + len(datagram), 0, 0, 64, 17, 0,
+                    socket.inet_aton(address(self.source, self.family)),
+                    socket.inet_aton(address(self.target, self.family)))
+                header = header[:10] + checksum(header) + header[12:]
+                for _ in range(packets):
+                    sender.send(b"\x02\x00\x00\x00\xee\xee" + source + b"\x08\x00"
+                                + header + datagram)
+                    self.sent += self.COPIES
+
+
+def checksum(header):
+    """Of an IPv4 header: RFC 1071."""
+    total = sum(struct.unpack(f"!{len(header) // 2}H", header))
+    total = (total & 0xffff) + (total >> 16)
+    return struct.pack("!H", ~(total + (total >> 16)) & 0xffff)
+
+
 def paths(family):
     """What is played in one family."""
     both = ("off", "only")
@@ -139,6 +172,8 @@ def paths(family):
                 pair=(None, "friend", "egress", "spoofed")),
         Invalid("invalid", "friend-1", "bystander-1", 6200, family, ("off",),
                 pair=("friend", "bystander", "egress", "invalid")),
+        Flooded("flooded by the bridge", "mallory-1", "victim-1", 5100, family, ("only",),
+                overheard="flooded"),
     ] if family == socket.AF_INET else [])
 
 
@@ -153,6 +188,8 @@ def counted(report, path, mode):
         accepted = [one["counts"] for one in report["rules"] if one["policy"] == rule]
         refused = [one["counts"] for one in report["refused"]
                    if one["source"]["name"] == path.source[:-2]]
+    elif kind := path.expected.get("overheard"):
+        return {"overheard": report["overheard"][kind], "lost": total([report["notRecorded"]])}
     else:
         source, target, direction, reason = path.expected["pair"]
         layer = "nftables" if mode == "off" else "hostFilter"
@@ -244,14 +281,16 @@ def play(ringfence, mode, families):
     with Lab(ringfence, policies, mode) as lab:
         listeners = listen(lab)
         print(f"\n{MODES[mode]}\n   {'path':34}{'':8}{'sent':>9}{'accepted':>10}{'refused':>9}"
-              f"{'lost':>7}")
+              f"{'lost':>7}{'overheard':>11}")
         for family in families:
             for path in paths(family):
                 if mode not in path.layers:
                     continue
                 sent, seen = play_path(lab, path)
-                kind = "accepted" if path.expected.get("rule") else "refused"
-                for unit in UNITS:
+                kind = next((one for one in ("accepted", "overheard") if one in seen
+                             and (one == "overheard" or path.expected.get("rule"))), "refused")
+                # Of what was overheard no flow is kept.
+                for unit in UNITS[:2] if kind == "overheard" else UNITS:
                     numbers = {one: seen[one][unit] for one in seen}
                     say(measures, f"{path}", mode, unit, sent[unit], numbers, kind)
         sent, passed = kept_rule(lab)
@@ -268,7 +307,7 @@ def say(measures, path, mode, unit, sent, seen, kind=None):
     """A row: all that was sent has to be of the kind, or of any where none is named."""
     good = sum(seen.values()) == sent and (kind is None or seen[kind] == sent)
     columns = "".join(f"{seen.get(one, 0):>{width}}" for one, width in (
-        ("accepted", 10), ("refused", 9), ("lost", 7)))
+        ("accepted", 10), ("refused", 9), ("lost", 7), ("overheard", 11)))
     print(f"   {path:34}{unit:8}{sent:>9}{columns}{'' if good else '   <-- WRONG'}", flush=True)
     measures.append({"measure": f"{path}, {MODES[mode]}: accepted + refused + lost",
                      "unit": unit, "target": sent, "measured": sum(seen.values()),
@@ -279,11 +318,11 @@ def main():
     parser = argparse.ArgumentParser()
     parser.add_argument("ringfence")
     parser.add_argument("--mode", choices=MODES)
-    parser.add_argument("--short", action="store_true", help="one family, and one layer")
+    parser.add_argument("--short", action="store_true", help="one family")
     parser.add_argument("--results", default=os.path.join(ROOT, "results/counts.json"))
     options = parser.parse_args()
     measures = []
-    modes = [options.mode] if options.mode else ["off"] if options.short else list(MODES)
+    modes = [options.mode] if options.mode else list(MODES)
     families = [socket.AF_INET] if options.short else [socket.AF_INET, socket.AF_INET6]
     for mode in modes:
         measures += play(options.ringfence, mode, families)

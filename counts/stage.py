@@ -110,6 +110,19 @@ class Lab:
     def space(self, name):
         return Space(os.path.join(self.spaces, name))
 
+    def interface(self, name):
+        """The interface of an endpoint that isn't the loopback device."""
+        return self.link(name)["ifname"]
+
+    def hardware_address(self, name):
+        return bytes.fromhex(self.link(name)["address"].replace(":", ""))
+
+    def link(self, name):
+        done = subprocess.run(
+            ["nsenter", f"--net={os.path.join(self.spaces, name)}", "ip", "-json", "link"],
+            capture_output=True, check=True, timeout=20)
+        return next(one for one in json.loads(done.stdout) if one["link_type"] == "ether")
+
     def save(self, name, text):
         path = os.path.join(self.policies, "." + name)
         with open(path, "w", encoding="utf-8") as file:

@@ -82,12 +82,15 @@ extension Agent {
                 refused: Tally(total.allRefused, flows: flows[endpoint.id] ?? 0),
                 refusedByHostFilter: refusedOutside(endpoint.id).map {
                     $0 + Tally(carried.allRefused, flows: 0)
+                },
+                overheard: overheard(by: endpoint.id).map {
+                    $0 + (carried.overheard ?? Overheard())
                 })
         }
         let inside = totals.values.reduce(into: Count.zero) { $0 += $1.allRefused }
         return CountersReport(
             since: ledger.since, rules: rules(sums, hostSums), refused: pairs(),
-            endpoints: endpoints, notRecorded: notRecorded(inside: inside))
+            endpoints: endpoints, notRecorded: notRecorded(inside: inside), overheard: overheard())
     }
 
     /// What was refused and no pair has.

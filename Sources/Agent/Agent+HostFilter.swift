@@ -67,12 +67,13 @@ extension Agent {
     private func forget(_ id: NamespaceID, _ filter: HostFilter) throws(BPFError) {
         readHostRefusals()
         let refused = try filter.totals(of: id).values.reduce(into: Count.zero) { $0 += $1 }
-        ledger.hostRefused = (ledger.hostRefused ?? .zero) + refused
+        let overheard = Overheard(try filter.overheard(by: id))
         let counts = try filter.remove(id)
         carry(
             Carried(
                 layer: .hostFilter, endpoint: guardedNames[id], counts,
-                of: heldByHostFilter[id] ?? [:], refused: [.refused: refused]))
+                of: heldByHostFilter[id] ?? [:], refused: [.refused: refused],
+                overheard: overheard))
         heldByHostFilter[id] = nil
         guardedNames[id] = nil
     }
@@ -210,8 +211,9 @@ extension Agent {
         guard let hostFilter else { return }
         hostFilter.drainEvents()
         let now = ContinuousClock.now
-        if let end = hostRefusalsRest, end > now {
-            hostRefusalsDue = min(hostRefusalsDue ?? end, end)
+        let next = hostRefusalsPace.next(now)
+        if next > now {
+            hostRefusalsDue = min(hostRefusalsDue ?? next, next)
         } else {
             readHostRefusals()
         }
@@ -235,8 +237,7 @@ extension Agent {
         } catch {
             logger.error("refused flows of the host filter: \(error)")
         }
-        let end = ContinuousClock.now
-        hostRefusalsRest = end + max(.milliseconds(20), (end - start) * 8)
+        hostRefusalsPace.spend(from: start, to: .now)
     }
 
     private func keyed(_ flows: [HostRefusedFlow: Count]) -> [RefusalBook.Key: Count] {

@@ -122,7 +122,7 @@ extension Agent {
         idOfSlot[tenure.slot] = nil
         observed[id] = nil
         watchedRefusals[id] = nil
-        restingRefusals[id] = nil
+        refusalPaces[id] = nil
     }
 
     private func take(_ tenure: Tenure) {

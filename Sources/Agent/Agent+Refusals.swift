@@ -12,10 +12,6 @@ extension Agent {
     /// How long an endpoint that refused something is read again, and how often.
     private static let readingInterval = Duration.seconds(1)
 
-    /// How long an endpoint rests between readings at least, and how many times the reading's own
-    /// time: somebody who never stops being refused must not hold up a change of policy.
-    private static let rest = (least: Duration.milliseconds(20), factor: 8)
-
     /// Flows that fill a set beyond this are taken out of it once they are read.
     private static let crowd = 128
 
@@ -28,8 +24,10 @@ extension Agent {
         } catch {
             logger.error("packet log of \(observed[id]?.name ?? "\(id)"): \(error)")
         }
-        if let end = restingRefusals[id], end > .now {
-            watchedRefusals[id] = min(watchedRefusals[id] ?? end, end)
+        // Somebody who never stops being refused must not hold up a change of policy.
+        let now = ContinuousClock.now
+        if let next = refusalPaces[id]?.next(now), next > now {
+            watchedRefusals[id] = min(watchedRefusals[id] ?? next, next)
         } else {
             readRefusals(of: id)
         }
@@ -51,8 +49,7 @@ extension Agent {
         guard let tenure = tenures[id], holdings[id]?.state != nil else { return }
         let start = ContinuousClock.now
         defer {
-            let end = ContinuousClock.now
-            restingRefusals[id] = end + max(Self.rest.least, (end - start) * Self.rest.factor)
+            refusalPaces[id, default: Pace()].spend(from: start, to: .now)
         }
         do throws(NftablesError) {
             let counts = try tenure.table.refusals()

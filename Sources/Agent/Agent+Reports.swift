@@ -107,7 +107,7 @@ extension Agent {
                 }
             },
             conflicts: compilation.topology.conflicts.map { ConflictStatus($0) },
-            lastApply: lastApply, lost: lost)
+            lastApply: lastApply, lost: lost, overheard: overheard())
     }
 
     /// The release that this code belongs to.

@@ -63,7 +63,7 @@ public actor Agent {
     var heldByHostFilter: [NamespaceID: RuleTable] = [:]
     var sweepAt: ContinuousClock.Instant?
     var hostRefusalsDue: ContinuousClock.Instant?
-    var hostRefusalsRest: ContinuousClock.Instant?
+    var hostRefusalsPace = Pace()
 
     // What was counted.
     var ledger: Ledger
@@ -83,8 +83,8 @@ public actor Agent {
     /// When to give back what a large change needed and nothing needs any more.
     var trimAt: ContinuousClock.Instant?
     var watchedRefusals: [NamespaceID: ContinuousClock.Instant] = [:]
-    /// Endpoints that were read a moment ago: their packet logs have to wait.
-    var restingRefusals: [NamespaceID: ContinuousClock.Instant] = [:]
+    /// How often each endpoint's packet log may lead to a reading.
+    var refusalPaces: [NamespaceID: Pace] = [:]
     var explanations: [ExplanationKey: Explanation] = [:]
     var retiredRules = RetiredRules()
     var streams: [UInt64: Listener] = [:]

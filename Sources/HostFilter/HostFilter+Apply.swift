@@ -110,9 +110,10 @@ extension HostFilter {
         let counts = try apply(HostEntries(), to: endpoint)
         try forgetFlows(of: number, except: [])
         // Another endpoint may get the number, and must not begin with this one's refusals.
-        for reason in HostRefusal.allCases {
-            let index = number * UInt32(RF_REASONS.rawValue) + UInt32(reason.rawValue)
-            try maps.totals.setAll(rf_count(), at: index, processors: processors)
+        let reasons = HostRefusal.allCases.map(\.rawValue) + HostOverheard.allCases.map(\.rawValue)
+        for reason in reasons {
+            try maps.totals.setAll(
+                rf_count(), at: Self.totalIndex(of: reason, at: number), processors: processors)
         }
         held[number] = nil
         slots[number] = nil

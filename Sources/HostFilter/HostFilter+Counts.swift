@@ -42,6 +42,15 @@ public enum HostRefusal: UInt8, Hashable, Sendable, CaseIterable {
     case forwarded
 }
 
+/// What the host filter drops without blame, because a bridge gives it to everybody: the last of
+/// `rf_reason`.
+public enum HostOverheard: UInt8, Hashable, Sendable, CaseIterable {
+    /// A frame for another link-layer address.
+    case flooded = 17
+    /// What hosts say to routers and to groups.
+    case multicast
+}
+
 extension HostFilter {
     /// What an endpoint's live rules have counted.
     public func counts(of endpoint: NamespaceID) throws(BPFError) -> [Mark: RuleCount] {
@@ -63,12 +72,34 @@ extension HostFilter {
         guard let number = numbers[endpoint.inode] else { return [:] }
         var totals: [HostRefusal: Count] = [:]
         for reason in HostRefusal.allCases {
-            let index = number * UInt32(RF_REASONS.rawValue) + UInt32(reason.rawValue)
-            let sum = try maps.totals.values(at: index, processors: processors)
-                .reduce(into: Count.zero) { $0 += Count(packets: $1.packets, bytes: $1.bytes) }
+            let sum = try total(of: reason.rawValue, at: number)
             if sum.packets > 0 { totals[reason] = sum }
         }
         return totals
+    }
+
+    /// Every frame that was dropped on its way to an endpoint without anybody's being blamed.
+    public func overheard(
+        by endpoint: NamespaceID
+    ) throws(BPFError) -> [HostOverheard: Count] {
+        guard let number = numbers[endpoint.inode] else { return [:] }
+        var totals: [HostOverheard: Count] = [:]
+        for kind in HostOverheard.allCases {
+            let sum = try total(of: kind.rawValue, at: number)
+            if sum.packets > 0 { totals[kind] = sum }
+        }
+        return totals
+    }
+
+    private func total(of reason: UInt8, at number: UInt32) throws(BPFError) -> Count {
+        try maps.totals.values(
+            at: Self.totalIndex(of: reason, at: number), processors: processors
+        )
+        .reduce(into: Count.zero) { $0 += Count(packets: $1.packets, bytes: $1.bytes) }
+    }
+
+    static func totalIndex(of reason: UInt8, at number: UInt32) -> UInt32 {
+        number * UInt32(RF_REASONS.rawValue) + UInt32(reason)
     }
 
     /// The refused flows that are kept, each with all that it has counted since it came.

@@ -10,7 +10,7 @@ import Rules
 final class TestBench {
     let filter: HostFilter
     private let root: String
-    private let endpoint = NamespaceID(device: 0, inode: 1)
+    let endpoint = NamespaceID(device: 0, inode: 1)
     private let peer = NamespaceID(device: 0, inode: 2)
 
     init() throws {
@@ -42,7 +42,7 @@ final class TestBench {
     /// The mark of packets that the peer has sent.
     var peerMark: UInt32 { filter.mark(ofSender: filter.knownNumber(of: peer) ?? 0) }
 
-    /// Nil if the frame passes, else why not; `.forwarded` also where nobody is blamed.
+    /// Nil if the frame passes, else why not.
     func refusal(
         of frame: [UInt8], _ direction: Direction, mark: UInt32? = nil
     ) throws -> HostRefusal? {
@@ -53,6 +53,27 @@ final class TestBench {
         let moved = HostRefusal.allCases.filter { before[$0] != after[$0] }
         precondition(run.passes ? moved.isEmpty : moved.count == 1, "one count for one packet")
         return moved.first
+    }
+
+    /// How a frame is dropped for which nobody is blamed; nothing is kept or counted of it elsewhere.
+    func overhearing(_ frame: [UInt8], mark: UInt32? = nil) throws -> HostOverheard? {
+        let before = try (
+            refused: filter.totals(of: endpoint), flows: filter.refusedFlows(),
+            overheard: filter.overheard(by: endpoint)
+        )
+        let run = try filter.run(frame, .ingress, mark: mark ?? peerMark)
+        let after = try filter.overheard(by: endpoint)
+        let isBlamed =
+            try filter.totals(of: endpoint) != before.refused
+            || filter.refusedFlows() != before.flows
+        precondition(!run.passes && !isBlamed, "a frame that is nobody's attempt")
+        return HostOverheard.allCases.first { before.overheard[$0] != after[$0] }
+    }
+
+    /// Takes the endpoint away, and gives its number to another.
+    func forget() throws {
+        _ = try filter.remove(endpoint)
+        _ = try filter.number(of: endpoint)
     }
 
     /// Ends every rule, as when its policy is gone.

@@ -82,6 +82,32 @@ import Testing
         }
     }
 
+    @Test func `what a bridge gives to everybody is nobody's attempt`() throws {
+        let bench = try TestBench()
+        let stranger: [UInt8] = [2, 0, 0, 0, 0, 9]
+        for payload in [
+            Frame.ip(.ingress, .v4, 17, Frame.udp(1, 53)),
+            Frame.ip(.ingress, .v6, 6, Frame.tcp(1, 443, syn)),
+        ] {
+            let flooded = stranger + payload.dropFirst(6)
+            #expect(try bench.overhearing(flooded) == .flooded)
+            #expect(try bench.overhearing(flooded, mark: 0) == .flooded)
+        }
+        // A report of who listens to which group, and a question for routers.
+        for (type, group) in [
+            (UInt8(143), UInt128(0xff02) << 112 | 0x16), (133, UInt128(0xff02) << 112 | 2),
+        ] {
+            let message = Frame.ip(
+                .ingress, .v6, 58, Frame.icmp(type) + [0, 0, 0, 0], to: .v6(group), hops: 255)
+            #expect(try bench.overhearing(message) == .multicast)
+        }
+        // To the endpoint alone the same is an attempt.
+        let direct = Frame.ip(.ingress, .v6, 58, Frame.icmp(143) + [0, 0, 0, 0], hops: 1)
+        #expect(try bench.refusal(of: direct, .ingress) == .invalid)
+        try bench.forget()
+        #expect(try bench.filter.overheard(by: bench.endpoint) == [:])
+    }
+
     @Test func `ARP speaks for the endpoint alone`() throws {
         let bench = try TestBench()
         func judge(_ operation: UInt16, _ link: [UInt8], _ sender: IPAddress) throws -> HostRefusal?

@@ -97,6 +97,20 @@ struct ReportTests {
                 """)
     }
 
+    @Test func `what nobody attempted has a line of its own`() {
+        let overheard = Overheard(
+            flooded: Tally(packets: 2, bytes: 120), multicast: Tally(packets: 1, bytes: 76))
+        let line = "overheard: 2 flooded frames (120 bytes), 1 multicast message (76 bytes)\n"
+        var counters = Self.counters
+        counters.overheard = overheard
+        #expect(counters.text(width: nil) == Self.counters.text(width: nil) + line)
+        counters.overheard = Overheard()
+        #expect(counters.text(width: nil) == Self.counters.text(width: nil))
+        var status = Self.status
+        status.overheard = overheard
+        #expect(status.text(width: nil).contains("\n" + line + "lost events"))
+    }
+
     static let violation = Violation(
         first: moment, last: moment,
         source: ViolationEnd(address: .v4(0x0a00_0001), tenant: "shop", endpoint: "web"),

@@ -13,7 +13,7 @@ extension Schemas {
                     "endpoints": .list(of: .named("EndpointStatus")),
                     "unknownNamespaces": .list(of: .named("UnknownNamespace")),
                     "conflicts": .list(of: .named("Conflict")), "lost": .named("LostEvents"),
-                ], optional: ["lastApply": .named("Apply")])
+                ], optional: ["lastApply": .named("Apply"), "overheard": .named("Overheard")])
         ),
         (
             "Agent",

@@ -39,7 +39,16 @@ extension Schemas {
                 [
                     "tenant": .string(), "endpoint": .string(), "admitted": .named("Tally"),
                     "refused": .named("Tally"),
-                ], optional: ["refusedByHostFilter": .named("Tally")])
+                ],
+                optional: [
+                    "refusedByHostFilter": .named("Tally"), "overheard": .named("Overheard"),
+                ])
+        ),
+        (
+            "Overheard",
+            .record(
+                "What a bridge gave to everybody, dropped as nobody's attempt.",
+                ["flooded": .named("Tally"), "multicast": .named("Tally")])
         ),
         (
             "Rules",
@@ -88,7 +97,7 @@ extension Schemas {
                     "refused": .list(of: .named("RefusedPair")),
                     "endpoints": .list(of: .named("EndpointCounters")),
                     "notRecorded": .named("Tally"),
-                ], optional: ["since": .moment])
+                ], optional: ["since": .moment, "overheard": .named("Overheard")])
         ),
         (
             "RuleCounters",

@@ -27,6 +27,8 @@ struct Ledger: Codable {
     var tables: [NamespaceID: TableTotals]?
     /// What the host filter had refused at endpoints that it no longer guards.
     var hostRefused: Count?
+    /// The same of frames that were nobody's attempt.
+    var hostOverheard: Overheard?
     /// What of the totals of pairs is in the store's hours.
     var told: [RefusalBook.Pair: Tally]?
     /// The last entry of the journal that is in here.
@@ -42,13 +44,22 @@ struct Ledger: Codable {
     mutating func carry(_ entry: Carried) {
         var sums = (entry.layer == .hostFilter ? hostCarried : carried) ?? [:]
         for (key, count) in entry.rules { sums[key, default: RuleCount()] += count }
-        if entry.layer == .hostFilter { hostCarried = sums } else { carried = sums }
+        if entry.layer == .hostFilter {
+            hostCarried = sums
+            hostRefused = entry.refused.values.reduce(into: hostRefused ?? .zero) { $0 += $1 }
+            if let more = entry.overheard { hostOverheard = (hostOverheard ?? Overheard()) + more }
+        } else {
+            carried = sums
+        }
         guard let name = entry.endpoint else { return }
         let isOutside = entry.layer == .hostFilter
         var all = (isOutside ? hostEndpoints : endpoints) ?? [:]
         var totals = all[name] ?? EndpointTotals()
         totals.admitted += entry.rules.values.reduce(into: RuleCount()) { $0 += $1 }
         for (reason, count) in entry.refused { totals.refused[reason, default: .zero] += count }
+        if let more = entry.overheard {
+            totals.overheard = (totals.overheard ?? Overheard()) + more
+        }
         all[name] = totals
         if isOutside { hostEndpoints = all } else { endpoints = all }
     }
@@ -64,6 +75,8 @@ struct EndpointName: Hashable, Codable {
 struct EndpointTotals: Hashable, Codable {
     var admitted = RuleCount()
     var refused: [Refusal: Count] = [:]
+    /// Nil where there was no host filter.
+    var overheard: Overheard?
 }
 
 /// A reading of a table, kept for the case that there is never another.
@@ -85,11 +98,14 @@ struct Carried: Codable {
     var rules: [Ledger.RuleKey: RuleCount] = [:]
     /// Of a table that is gone as a whole; the host filter's all stand under one reason.
     var refused: [Refusal: Count] = [:]
+    /// What the host filter dropped there as nobody's attempt.
+    var overheard: Overheard?
 
     init(
         layer: Layer, endpoint: EndpointName?, _ counts: [Mark: RuleCount], of rules: RuleTable,
-        refused: [Refusal: Count] = [:]
+        refused: [Refusal: Count] = [:], overheard: Overheard? = nil
     ) {
+        self.overheard = overheard
         self.layer = layer
         self.endpoint = endpoint
         self.refused = refused
@@ -110,5 +126,8 @@ struct Carried: Codable {
         self.refused = refused
     }
 
-    var isEmpty: Bool { rules.isEmpty && refused.allSatisfy { $0.value == .zero } }
+    var isEmpty: Bool {
+        rules.isEmpty && refused.allSatisfy { $0.value == .zero }
+            && (overheard ?? Overheard()) == Overheard()
+    }
 }

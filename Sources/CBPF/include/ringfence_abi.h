@@ -66,6 +66,11 @@ enum rf_reason {
     RF_INVALID = 15,
     /// A packet for somebody else.
     RF_FORWARDED = 16,
+    // What a bridge gives to everybody is nobody's attempt: it is counted, and no flow is kept.
+    /// A frame for another link-layer address.
+    RF_FLOODED = 17,
+    /// What hosts say to routers and to groups.
+    RF_MULTICAST = 18,
     RF_REASONS = 32,
 };
 

@@ -1,6 +1,17 @@
 import NetTypes
 
 extension Peer {
+    /// False only where what the end lacks is to be another party altogether.
+    func mayMean(_ end: End) -> Bool {
+        switch self {
+        case .endpoints(of: .name(let name), _): end.tenant?.name == name
+        case .endpoints(of: .labels, _): end.tenant != nil
+        case .network: true
+        case .world: end.isWorld
+        case .host: end.isHost
+        }
+    }
+
     /// What the end lacks to be meant by the peer; nil if it is.
     func lack(of end: End, as side: Lack.Side) -> Lack? {
         switch self {

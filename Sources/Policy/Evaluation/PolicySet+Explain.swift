@@ -75,21 +75,24 @@ extension PolicySet {
     }
 
     /// The rule that admits the flow, or why none does: one pass over all rules.
+    ///
+    /// An agent asks for each flow that was never refused before, over a hundred thousand rules:
+    /// what a policy's peers lack is worked out once for all of its rules.
     private func answer(
         _ question: Question, at direction: Direction
     ) -> (rule: Rule?, refusal: Explanation?) {
-        var nearest: (rule: Rule, lacks: [Lack])?
-        for rule in files.values.lazy.flatMap(\.rules) {
-            guard let lacks = question.lacks(of: rule, at: direction),
-                !rule.policy.isImplied || !lacks.contains(where: \.isOtherParty)
-            else { continue }
-            let isNearer = nearest.map {
-                lacks.distance < $0.lacks.distance
-                    || lacks.distance == $0.lacks.distance && rule.precedes($0.rule)
+        var search = NearestRule(question, at: direction)
+        for file in files.values {
+            for document in file.documents {
+                switch document {
+                case .tenant(_, let rules), .policy(_, let rules, _): search.consider(rules)
+                case .assertion: break
+                }
             }
-            if isNearer ?? true { nearest = (rule, lacks) }
         }
-        guard let nearest else { return (nil, question.unanswered(at: direction)) }
+        guard let nearest = search.nearest else {
+            return (nil, question.unanswered(at: direction))
+        }
         guard !nearest.lacks.isEmpty else { return (nearest.rule, nil) }
         return (nil, Explanation(nearest.rule, nearest.lacks))
     }

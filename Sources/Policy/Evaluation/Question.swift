@@ -17,13 +17,26 @@ struct Question {
 
     func end(_ direction: Direction) -> End { direction == .egress ? source : destination }
 
-    /// What the rule lacks to admit the flow at one end; empty if it does, nil if it is far off.
-    func lacks(of rule: Rule, at direction: Direction) -> [Lack]? {
+    /// What the rule's peers lack to mean the flow's ends; nil if they are far off.
+    func partyLacks(of rule: Rule, at direction: Direction) -> [Lack]? {
+        guard speaks(of: rule) else { return nil }
         var lacks = parties(of: rule, at: direction)
         if lacks.distance > turned.distance, isTurned(rule) { lacks = [turned] }
-        guard lacks.distance <= Lack.farthest else { return nil }
-        if let lack = lack(of: rule.service) { lacks.append(lack) }
         return lacks.distance <= Lack.farthest ? lacks : nil
+    }
+
+    /// What a service lacks beside its rule's peers; empty if the rule admits the flow, nil if all
+    /// that it lacks is too much.
+    func lacks(of service: Service, beside parties: [Lack]) -> [Lack]? {
+        guard let lack = lack(of: service) else { return parties }
+        return parties.distance + lack.distance <= Lack.farthest ? parties + [lack] : nil
+    }
+
+    /// Whether the rule names one of the two ends, either way round: a quick look, because of most
+    /// rules it is false, and then both parties are others and the rule is far off.
+    private func speaks(of rule: Rule) -> Bool {
+        rule.from.contains { $0.mayMean(source) || $0.mayMean(destination) }
+            || rule.to.contains { $0.mayMean(destination) || $0.mayMean(source) }
     }
 
     private func parties(of rule: Rule, at direction: Direction) -> [Lack] {

@@ -46,6 +46,9 @@ public struct Rule: Sendable {
         return rules.indices.map { Rule(block, $0) }
     }
 
+    /// Whether the rule is known to have the other's peers; false says nothing.
+    func sharesPeers(with other: Rule) -> Bool { block === other.block }
+
     private func sharesAll(with other: Rule) -> Bool {
         policy == other.policy && block.file == other.block.file && from == other.from
             && to == other.to

@@ -4,7 +4,7 @@ extension MetricsReport {
         let traffic = RuleSeries(rules, limit: limits.rules)
         let refusals = RefusedSeries(refused, limit: limits.refused)
         return agentFamilies + policyFamilies + endpointFamilies + traffic.families
-            + refusals.families + lossFamilies
+            + refusals.families + overheardFamilies + lossFamilies
             + [
                 MetricFamily(
                     .gauge, "ringfence_metrics_combined_series",
@@ -114,6 +114,20 @@ extension MetricsReport {
                 .gauge, "ringfence_map_fill_ratio", unit: "ratio",
                 help: "How full the kernel's maps are, those of the fullest endpoint.",
                 mapFill.sorted { $0.key < $1.key }.map { .init(real: $0.value, [("map", $0.key)]) }),
+        ]
+    }
+
+    private var overheardFamilies: [MetricFamily] {
+        guard let kinds = status.overheard?.kinds else { return [] }
+        return [
+            MetricFamily(
+                .counter, "ringfence_overheard_packets", unit: "packets",
+                help: "Frames that a bridge gave to everybody, dropped as nobody's attempt.",
+                kinds.map { .init($0.counts.packets, [("kind", $0.kind)]) }),
+            MetricFamily(
+                .counter, "ringfence_overheard_bytes", unit: "bytes",
+                help: "Bytes that a bridge gave to everybody, dropped as nobody's attempt.",
+                kinds.map { .init($0.counts.bytes, [("kind", $0.kind)]) }),
         ]
     }
 

@@ -6,6 +6,7 @@ extension CountersReport: TextReport {
         let start = since.map { "counted since \($0)\n" } ?? ""
         let blocks = [ruleText(form), refusedText(form), endpointText(form)]
         return start + blocks.joined(separator: "\n") + notRecorded.notRecordedText
+            + (overheard?.text ?? "")
     }
 
     /// The rules: the other tables have to be asked for.
@@ -50,6 +51,17 @@ extension CountersReport: TextReport {
             ])
         }
         return section("endpoints", table, form, none: "none")
+    }
+}
+
+extension Overheard {
+    /// A line; nothing where nothing was.
+    var text: String {
+        guard self != Overheard() else { return "" }
+        return "overheard: \(count(flooded.packets, "flooded frame")) "
+            + "(\(count(flooded.bytes, "byte"))), "
+            + "\(count(multicast.packets, "multicast message")) "
+            + "(\(count(multicast.bytes, "byte")))\n"
     }
 }
 

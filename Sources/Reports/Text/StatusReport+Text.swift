@@ -5,7 +5,7 @@ extension StatusReport: TextReport {
     public func text(_ form: TextForm) -> String {
         [
             agentText, policyText, applyText, errorText(form), endpointText(form),
-            unknownText(form), conflictText(form), lostText(form),
+            unknownText(form), conflictText(form), overheard?.text ?? "", lostText(form),
         ].joined()
     }
 

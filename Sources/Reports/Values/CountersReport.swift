@@ -10,11 +10,14 @@ public struct CountersReport: Hashable, Sendable, Codable {
     /// What was refused, but is in no pair because a table was full: all pairs and this together
     /// are what the endpoints refused.
     public var notRecorded: Tally
+    /// What the host filter dropped as nobody's attempt; nil where it is off.
+    public var overheard: Overheard?
 
     public init(
         since: Timestamp? = nil, rules: [RuleCounters], refused: [RefusedPair],
-        endpoints: [EndpointCounters], notRecorded: Tally = Tally()
+        endpoints: [EndpointCounters], notRecorded: Tally = Tally(), overheard: Overheard? = nil
     ) {
+        self.overheard = overheard
         self.since = since
         self.rules = rules
         self.refused = refused
@@ -157,11 +160,14 @@ public struct EndpointCounters: Hashable, Sendable, Codable {
     public var refused: Tally
     /// The same of the host filter on its veths; nil where it is off.
     public var refusedByHostFilter: Tally?
+    /// What the host filter dropped there as nobody's attempt; nil where it is off.
+    public var overheard: Overheard?
 
     public init(
         tenant: String, endpoint: String, admitted: Tally, refused: Tally,
-        refusedByHostFilter: Tally? = nil
+        refusedByHostFilter: Tally? = nil, overheard: Overheard? = nil
     ) {
+        self.overheard = overheard
         self.refusedByHostFilter = refusedByHostFilter
         self.tenant = tenant
         self.endpoint = endpoint

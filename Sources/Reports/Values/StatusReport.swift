@@ -9,12 +9,16 @@ public struct StatusReport: Hashable, Sendable, Codable {
     public var conflicts: [ConflictStatus]
     public var lastApply: ApplyStatus?
     public var lost: LostEvents
+    /// What the host filter dropped as nobody's attempt; nil where it is off.
+    public var overheard: Overheard?
 
     public init(
         agent: AgentStatus, policies: PolicyStatus, endpoints: [EndpointStatus],
         unknownNamespaces: [UnknownNamespace] = [], conflicts: [ConflictStatus] = [],
-        lastApply: ApplyStatus? = nil, lost: LostEvents = LostEvents()
+        lastApply: ApplyStatus? = nil, lost: LostEvents = LostEvents(),
+        overheard: Overheard? = nil
     ) {
+        self.overheard = overheard
         self.agent = agent
         self.policies = policies
         self.endpoints = endpoints

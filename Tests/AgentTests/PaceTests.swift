@@ -1,0 +1,46 @@
+import Testing
+
+@testable import Agent
+
+/// What seldom happens is done at once, and what never stops gets its share.
+@Suite struct PaceTests {
+    @Test func `what seldom happens never waits`() {
+        var pace = Pace()
+        var now = ContinuousClock.now
+        for _ in 0..<1000 {
+            #expect(pace.next(now) <= now)
+            pace.spend(from: now, to: now + .milliseconds(2))
+            now += .milliseconds(50)
+        }
+    }
+
+    @Test func `a burst is done at once`() {
+        var pace = Pace()
+        var now = ContinuousClock.now
+        for _ in 0..<20 {
+            #expect(pace.next(now) <= now)
+            pace.spend(from: now, to: now + .microseconds(500))
+            now += .microseconds(600)
+        }
+    }
+
+    @Test(arguments: [Duration.microseconds(100), .milliseconds(1), .milliseconds(30)])
+    func `what never stops gets a small share`(_ work: Duration) {
+        var pace = Pace()
+        let start = ContinuousClock.now
+        var now = start
+        var (spent, times) = (Duration.zero, 0)
+        while now - start < .seconds(60) {
+            now = max(now, pace.next(now))
+            pace.spend(from: now, to: now + work)
+            now += work
+            spent += work
+            times += 1
+        }
+        #expect(spent <= .seconds(60) / 8 + .milliseconds(100))
+        #expect(times <= 60 * 50 + 21)
+        // And after a while without work it is as before.
+        now += .seconds(10)
+        #expect(pace.next(now) <= now)
+    }
+}
