@@ -39,7 +39,8 @@ struct Element {
         return [
             Element(
                 key: key(admission.protocols.lowerBound, admission.ports.lowerBound),
-                keyEnd: key(admission.protocols.upperBound, admission.ports.upperBound),
+                keyEnd: admission.isExact
+                    ? nil : key(admission.protocols.upperBound, admission.ports.upperBound),
                 value: .mark(admission.rule))
         ]
     }
