@@ -132,10 +132,7 @@ struct Bench {
         }
         try await Observation.measure(workload, lab: lab, agent: agent, into: &results)
         try await agent.stop()
-        let again = try await RunningAgent(lab: lab, workload: workload)
-        results.add("start over an enforced host", "s", target: 3, again.secondsToEnforced)
-        defer { again.kill() }
-        try await again.stop()
+        try Reconciling.measure(workload, lab: lab, into: &results)
         results.add(
             "the same rules by one `nft -f` a namespace", "s", target: nil,
             try NftComparison(workload, lab: lab).seconds())

@@ -11,17 +11,10 @@ struct RunningAgent {
     /// Starts the agent and waits until every endpoint is enforced.
     init(lab: Lab, workload: Workload, hostFilter: String = "off") async throws {
         let folder = workload.folder
-        let binary = URL(fileURLWithPath: CommandLine.arguments[0])
-            .deletingLastPathComponent().appendingPathComponent("ringfence")
+        let command = Self.command(lab: lab, workload: workload, hostFilter: hostFilter)
         process = Process()
-        process.executableURL = binary
-        process.arguments = [
-            "agent", "--policies", workload.policies, "--host-filter", hostFilter, "--namespaces",
-            lab.namespaceFolder,
-            "--host-namespace", lab.fabricPath, "--state", folder + "/state",
-            "--socket", folder + "/agent.sock", "--log-level",
-            ProcessInfo.processInfo.environment["RINGFENCE_BENCH_LOG"] ?? "warning",
-        ]
+        process.executableURL = URL(fileURLWithPath: command[0])
+        process.arguments = Array(command.dropFirst())
         let clock = ContinuousClock()
         let start = clock.now
         try process.run()
@@ -37,6 +30,19 @@ struct RunningAgent {
         guard isReady else { throw BenchError("the agent did not enforce every endpoint in 120 s") }
         let parts = (clock.now - start).components
         secondsToEnforced = Double(parts.seconds) + Double(parts.attoseconds) / 1e18
+    }
+
+    /// The agent with all its options.
+    static func command(lab: Lab, workload: Workload, hostFilter: String = "off") -> [String] {
+        let binary = URL(fileURLWithPath: CommandLine.arguments[0])
+            .deletingLastPathComponent().appendingPathComponent("ringfence")
+        return [
+            binary.path, "agent", "--policies", workload.policies, "--host-filter", hostFilter,
+            "--namespaces", lab.namespaceFolder, "--host-namespace", lab.fabricPath, "--state",
+            workload.folder + "/state", "--socket", workload.folder + "/agent.sock",
+            "--log-level",
+            ProcessInfo.processInfo.environment["RINGFENCE_BENCH_LOG"] ?? "warning",
+        ]
     }
 
     func residentMebibytes() throws -> Double {

@@ -11,10 +11,10 @@ FIRST = 3
 ROOM = 64
 
 
-def reserve_descriptors():
+def reserve_descriptors(room=ROOM):
     """Takes the low descriptors, so that nothing of this process has the numbers of handed ones."""
     null = os.open("/dev/null", os.O_RDONLY)
-    for number in range(FIRST, FIRST + ROOM):
+    for number in range(FIRST, FIRST + room):
         try:
             os.fstat(number)
         except OSError:
@@ -22,7 +22,8 @@ def reserve_descriptors():
 
 
 class Manager:
-    def __init__(self, place):
+    def __init__(self, place, room=ROOM):
+        self.room = room
         self.path = os.path.join(place, "notify.sock")
         self.socket = socket.socket(socket.AF_UNIX, socket.SOCK_DGRAM)
         self.socket.bind(self.path)
@@ -93,7 +94,7 @@ class Manager:
             for index, (_, descriptor) in enumerate(kept):
                 os.dup2(descriptor, FIRST + index, inheritable=True)
 
-        if len(kept) > ROOM:
+        if len(kept) > self.room:
             raise ValueError("more descriptors are kept than there is room for")
         # Whatever else this process has open is closed by the kernel: Python opens it so.
         return subprocess.Popen(

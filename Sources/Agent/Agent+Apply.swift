@@ -14,6 +14,12 @@ extension Agent {
     func rebuild() {
         let clock = ContinuousClock()
         let start = clock.now
+        compile()
+        applyCompilation(after: clock.now - start)
+    }
+
+    /// Compiles everything for what is observed now.
+    func compile() {
         let topology = inputs.accepted.topology(
             observed: Array(observed.values), host: host, announced: announced.claims)
         let known = Set(compilation.topology.conflicts)
@@ -24,11 +30,15 @@ extension Agent {
         }
         compilation = Compilation(of: inputs.accepted, for: topology) { concurrently($0, $1) }
         explanations = [:]
+    }
+
+    /// Brings all that was compiled into force.
+    func applyCompilation(after compileTime: Duration) {
         apply(
             to: holdings.keys.filter { compilation.states[$0] == nil }
-                + topology.endpoints.map(\.id),
-            compileTime: clock.now - start, readTime: .zero)
-        trimAt = clock.now + .seconds(1)
+                + compilation.topology.endpoints.map(\.id),
+            compileTime: compileTime, readTime: .zero)
+        trimAt = ContinuousClock.now + .seconds(1)
     }
 
     /// Compiles what some policy files touch.
@@ -54,7 +64,7 @@ extension Agent {
     }
 
     /// What an endpoint should hold; a namespace that is nobody's any more is closed.
-    private func wanted(_ id: NamespaceID) -> EndpointState {
+    func wanted(_ id: NamespaceID) -> EndpointState {
         compilation.states[id] ?? EndpointState(own: observed[id]?.addresses ?? [])
     }
 
@@ -79,6 +89,7 @@ extension Agent {
                 outcome.retired = try tenure.table.apply(
                     changes, presence: presence,
                     witness: changes.rules.removed.isEmpty ? nil : answered)
+                outcome.ruleset = try? tenure.table.generation()
             } catch {
                 outcome.error = error
             }
@@ -91,6 +102,8 @@ extension Agent {
         var retired = EndpointTable.Retired()
         /// What rules had counted that were to go.
         var going: [Journal.Going] = []
+        /// Where the change left the namespace's rulesets.
+        var ruleset: RulesetGeneration?
         var error: NftablesError?
     }
 
@@ -206,7 +219,8 @@ extension Agent {
             }
         } else {
             holdings[work.id] = Holding(
-                presence: .owned, state: work.wanted, generation: ledger.generation)
+                presence: .owned, state: work.wanted, generation: ledger.generation,
+                ruleset: outcome.ruleset)
             keep(work.tenure)
         }
         carry(carried, of: work.id)
@@ -236,11 +250,14 @@ extension Agent {
 extension Holding {
     /// What a namespace holds; nil where there is no table of ours.
     init?(reading tenure: Tenure) throws(NftablesError) {
+        // Before the table: what comes after it in between is one transaction further.
+        let ruleset = try tenure.table.generation()
         guard let reading = try tenure.table.read() else { return nil }
         if let owner = reading.owner, owner != tenure.table.port { throw .owned(byPort: owner) }
         let presence: TablePresence =
             !reading.isIntact ? .damaged : reading.owner == nil ? .orphaned : .owned
-        self.init(presence: presence, state: reading.isIntact ? reading.state : nil)
+        self.init(
+            presence: presence, state: reading.isIntact ? reading.state : nil, ruleset: ruleset)
     }
 }
 

@@ -91,7 +91,7 @@ extension Agent {
 }
 
 extension SHA256.Digest {
-    fileprivate var hexadecimal: String {
+    var hexadecimal: String {
         reduce(into: "") { text, byte in
             text += (byte < 16 ? "0" : "") + String(byte, radix: 16)
         }

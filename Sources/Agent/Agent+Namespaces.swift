@@ -14,12 +14,7 @@ extension Agent {
             + announced.claims.values.flatMap(\.self)).map(\.target)
         let paths = claims.compactMap { if case .path(let path) = $0 { path } else { nil } }
         let pids = claims.compactMap { if case .pid(let pid) = $0 { pid } else { nil } }
-        let known = Set(source.processDescriptors.keys)
-        var found = source.look(paths: paths, pids: pids + configuration.pids)
-        for (pid, descriptor) in source.processDescriptors where !known.contains(pid) {
-            watch(descriptor, .process, UInt64(UInt32(bitPattern: pid)))
-        }
-        if let host { found[host] = nil }
+        let found = look(paths: paths, pids: pids + configuration.pids)
         announced.keep { announcement in
             found[announcement.id].map(announcement.isOf) ?? false
         }
@@ -38,6 +33,17 @@ extension Agent {
             changed = true
         }
         return changed
+    }
+
+    /// Everything that can be found now, the host left out.
+    func look(paths: [String], pids: [Int32]) -> [NamespaceID: NamespaceSource.Found] {
+        let known = Set(source.processDescriptors.keys)
+        var found = source.look(paths: paths, pids: pids)
+        for (pid, descriptor) in source.processDescriptors where !known.contains(pid) {
+            watch(descriptor, .process, UInt64(UInt32(bitPattern: pid)))
+        }
+        if let host { found[host] = nil }
+        return found
     }
 
     /// Reads the links and addresses of a namespace; answers whether they are others now.
@@ -68,12 +74,17 @@ extension Agent {
             id: tenure.id, paths: [], pids: [], interfaces: try tenure.interfaces())
     }
 
-    /// Opens namespaces and reads what they hold, several at a time.
-    func enter(_ found: [NamespaceSource.Found]) {
+    /// Opens namespaces and reads what they hold, several at a time; what stands as an earlier agent
+    /// left it isn't read.
+    func enter(_ found: [NamespaceSource.Found], as left: [NamespaceID: Checkpoint.Table] = [:]) {
         let first = lastSlot + 1
         lastSlot += UInt64(found.count)
         let entries = concurrently(found.count) { [keeper] index in
-            Result { try Entry(found[index], slot: first + UInt64(index), keeper: keeper) }
+            Result {
+                try Entry(
+                    found[index], slot: first + UInt64(index), keeper: keeper,
+                    left: left[found[index].id])
+            }
         }
         for (entry, found) in zip(entries, found) {
             switch entry {
@@ -158,7 +169,10 @@ private struct Entry: Sendable {
     let holding: Holding?
     let leftovers: [Leftover]
 
-    init(_ found: NamespaceSource.Found, slot: UInt64, keeper: SocketKeeper?) throws {
+    init(
+        _ found: NamespaceSource.Found, slot: UInt64, keeper: SocketKeeper?,
+        left: Checkpoint.Table?
+    ) throws {
         let namespace =
             if let path = found.paths.first {
                 try NetworkNamespace(at: path)
@@ -170,6 +184,12 @@ private struct Entry: Sendable {
         observed = ObservedNamespace(
             id: found.id, paths: found.paths, pids: found.pids,
             interfaces: try tenure.interfaces())
-        holding = try Holding(reading: tenure)
+        if let left, try tenure.table.generation() == left.ruleset {
+            holding = Holding(
+                presence: tenure.isInherited ? .owned : .orphaned, generation: left.generation,
+                ruleset: left.ruleset, isAsLeft: true)
+        } else {
+            holding = try Holding(reading: tenure)
+        }
     }
 }

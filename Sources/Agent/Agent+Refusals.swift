@@ -66,6 +66,7 @@ extension Agent {
         _ counts: TableCounts, of id: NamespaceID, _ tenure: Tenure
     ) throws(NftablesError) {
         let final = try tenure.table.forget(Array(counts.refused.keys))
+        holdings[id]?.ruleset = try? tenure.table.generation()
         takeRefusals(TableCounts(refused: final.refused), of: id)
         ledger.book.leave(final.refused.keys.map { RefusalBook.Key(endpoint: id, flow: $0) })
         // What is only in memory now should be there for as short a time as can be.

@@ -20,9 +20,6 @@ extension Agent: Service {
         await finished.value
     }
 
-    /// Whether everything was read once, and what differed was written.
-    public var isInForce: Bool { isReady }
-
     /// Looks at everything again, as after a SIGHUP.
     public func rescan() {
         logger.info("rescan")

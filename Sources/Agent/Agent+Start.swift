@@ -6,6 +6,7 @@ internal import Nftables
 internal import Policy
 internal import Reports
 internal import Rules
+internal import Synchronization
 internal import Store
 
 extension Agent {
@@ -16,14 +17,22 @@ extension Agent {
         readLedger()
         store.record(AgentRun(started: started, version: Agent.version, pid: getpid()))
         try enterHost()
+        let resumption = resume()
+        let resumed = clock.now
         takeKeptPolicies()
         rescanPolicies()
         let policiesRead = clock.now
         refreshNamespaces()
+        let namespacesRead = clock.now
+        if let resumption {
+            compile()
+            settle(resumption)
+        }
         logger.info(
             "read everything once",
             metadata: [
-                "policies": "\(policiesRead - begun)", "namespaces": "\(clock.now - policiesRead)",
+                "resumed": "\(resumed - begun)", "policies": "\(policiesRead - resumed)",
+                "namespaces": "\(namespacesRead - policiesRead)",
             ])
         carryVanished()
         finishUnfinished()
@@ -33,9 +42,13 @@ extension Agent {
         if inputs.accepted.files.isEmpty && !inputs.errors.isEmpty {
             // The kernel keeps what an earlier agent left; it is closed for whoever is new.
             logger.error("no policy could be read; nothing is changed until one can")
+        } else if resumption != nil {
+            applyCompilation(after: .zero)
         } else {
             rebuild()
         }
+        reconciled.store(isInForce, ordering: .releasing)
+        saveSoon()
         keep(unkept)
         unkept = [:]
         watch(watcher.descriptor, .policies)
@@ -74,6 +87,11 @@ extension Agent {
     func save() {
         saveAt = nil
         remember()
+        if let checkpoint = checkpoint() {
+            scribe.write(checkpoint) { [logger] error in
+                logger.warning("the next start has to read everything: \(error)")
+            }
+        }
         scribe.write(ledger) { [weak self] outcome in
             guard let self else { return }
             Task { await self.saved(outcome) }

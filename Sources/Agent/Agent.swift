@@ -7,7 +7,9 @@ internal import NetTypes
 internal import Policy
 public import Reports
 internal import Rules
+internal import Nftables
 internal import Store
+internal import Synchronization
 
 /// Keeps the kernel in the state that the policy files describe.
 ///
@@ -69,6 +71,7 @@ public actor Agent {
     var ledger: Ledger
     let ledgerFile: LedgerFile
     let acceptedFiles: AcceptedFiles
+    let checkpointFile: CheckpointFile
     nonisolated let journal: Journal
     /// Changes in the middle of which an agent was killed, until the kernel is read.
     var unfinished: [NamespaceID: Journal.Unfinished] = [:]
@@ -105,6 +108,10 @@ public actor Agent {
     var lastApply: ApplyStatus?
     let started: Timestamp
     var isReady = false
+    /// Whether the kernel is known to hold what the files say, perhaps before `isReady`.
+    nonisolated let reconciled = Atomic<Bool>(false)
+    /// Tables that this start found as they were left, and so did not read.
+    package internal(set) var resumedTables = 0
 
     /// Opens the watches; reads nothing yet.
     public init(
@@ -127,7 +134,9 @@ public actor Agent {
         store = Store(StoreOptions(directory: configuration.stateDirectory), clock: clock) {
             logger.warning("\($0)")
         }
-        scribe = Scribe(ledgerFile: ledgerFile, acceptedFiles: acceptedFiles)
+        checkpointFile = CheckpointFile(directory: configuration.stateDirectory)
+        scribe = Scribe(
+            ledgerFile: ledgerFile, acceptedFiles: acceptedFiles, checkpointFile: checkpointFile)
         ledger = Ledger(since: started, violations: configuration.violations)
     }
 }
@@ -141,4 +150,9 @@ struct Holding {
     var generation: UInt64 = 0
     /// Why the last change did not come into force.
     var problem: String?
+    /// Where the namespace's rulesets stood when the table was known to be so; nil where the
+    /// kernel didn't tell.
+    var ruleset: RulesetGeneration?
+    /// Whether it is known only that the table is as an earlier agent left it, and not yet how.
+    var isAsLeft = false
 }

@@ -160,6 +160,8 @@ private struct Rescan: Service {
 struct Answers: AgentQueries, EndpointRegistry {
     let agent: Agent
 
+    var isReconciled: Bool { agent.isReconciled }
+
     func status() async -> StatusReport { await agent.status() }
 
     func counters() async throws -> CountersReport { await agent.counters() }

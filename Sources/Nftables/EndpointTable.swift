@@ -106,7 +106,8 @@ public struct EndpointTable: ~Copyable, Sendable {
         return try commit(batch, witness)
     }
 
-    private func takeOver() throws(NftablesError) {
+    /// Becomes the owner of an intact table that has none.
+    public func takeOver() throws(NftablesError) {
         var batch = Batch()
         batch.addTable()
         _ = try commit(batch)

@@ -20,8 +20,14 @@ final class FakeAgent: AgentQueries {
     private let state = Mutex(State())
     private let isBroken: Bool
 
-    init(generation: UInt64 = 17, recorded: [Violation] = [], isBroken: Bool = false) {
+    let isReconciled: Bool
+
+    init(
+        generation: UInt64 = 17, recorded: [Violation] = [], isBroken: Bool = false,
+        isReconciled: Bool = false
+    ) {
         self.isBroken = isBroken
+        self.isReconciled = isReconciled
         state.withLock {
             $0.generation = generation
             $0.recorded = recorded

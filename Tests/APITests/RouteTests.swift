@@ -81,6 +81,13 @@ struct RouteTests {
         }
     }
 
+    @Test func `is ready once everything is known to be in force`() async throws {
+        try await withServer(FakeAgent(generation: 0, isReconciled: true)) { client, _ in
+            let isReady = try await client.isReady()
+            #expect(isReady)
+        }
+    }
+
     @Test func `an error of the agent is told to the client`() async throws {
         try await withServer(FakeAgent(isBroken: true)) { client, _ in
             let expected = APIClientError.refused(

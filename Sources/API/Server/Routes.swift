@@ -105,6 +105,8 @@ struct Routes: Sendable {
 
     private func readiness(_ request: Request) async throws -> Response {
         _ = try Query(request, allowed: [])
+        // Known before the agent has time for questions, after a start over what stands.
+        if agent.isReconciled { return Response(text: "ready\n") }
         guard await agent.status().agent.generation > 0 else {
             throw APIProblem(
                 status: .serviceUnavailable, error: "no generation is in force yet",

@@ -10,10 +10,23 @@ final class Scribe: Sendable {
     private let waiting = Mutex<Ledger?>(nil)
     private let ledgerFile: LedgerFile
     private let acceptedFiles: AcceptedFiles
+    private let checkpointFile: CheckpointFile
 
-    init(ledgerFile: LedgerFile, acceptedFiles: AcceptedFiles) {
+    init(ledgerFile: LedgerFile, acceptedFiles: AcceptedFiles, checkpointFile: CheckpointFile) {
         self.ledgerFile = ledgerFile
         self.acceptedFiles = acceptedFiles
+        self.checkpointFile = checkpointFile
+    }
+
+    /// Writes what a later agent may compare; says what went wrong, if anything did.
+    func write(_ checkpoint: Checkpoint, failed: @escaping @Sendable (SystemError) -> Void) {
+        queue.async { [self] in
+            do throws(SystemError) {
+                try checkpointFile.write(checkpoint)
+            } catch {
+                failed(error)
+            }
+        }
     }
 
     /// Writes the ledger, and says how it went on a thread of its own: which entry of the journal

@@ -11,6 +11,13 @@ public struct FileSignature: Hashable, Sendable {
     public let changed: Int64
 }
 
+extension FileSignature {
+    /// Follows symbolic links.
+    ///
+    /// The system call is `stat`.
+    public init(at path: String) throws(SystemError) { self = try FileStatus(at: path).signature }
+}
+
 /// What a name in a directory stands for.
 enum FileKind: Hashable, Sendable {
     case regular
