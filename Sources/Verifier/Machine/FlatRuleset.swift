@@ -39,7 +39,12 @@ struct FlatRuleset {
             chainNumbers.append(places)
         }
         changing = Array(repeating: false, count: sets.count)
-        for index in chains.indices { resolve(index) }
+        let isTidy = tables.allSatisfy { table in
+            let keys = Dictionary(
+                table.sets.map { ($0.name, $0.keyLength) }, uniquingKeysWith: { max($0, $1) })
+            return table.chains.allSatisfy { $0.rules.allSatisfy { $0.readsOwnOnly(keys) } }
+        }
+        for index in chains.indices { resolve(index, skipsIdle: isTidy) }
         // A chain that drops by leading to one that does is found in a later round.
         for _ in 0..<4 {
             for index in chains.indices where !chains[index].drops {
@@ -48,7 +53,7 @@ struct FlatRuleset {
         }
     }
 
-    private mutating func resolve(_ index: Int) {
+    private mutating func resolve(_ index: Int, skipsIdle: Bool) {
         let flat = chains[index]
         let rules = flat.chain.rules.map { rule in
             rule.expressions.map {
@@ -60,7 +65,11 @@ struct FlatRuleset {
                 changing[operation.target] = true
             }
         }
-        chains[index] = FlatChain(table: flat.table, chain: flat.chain, rules: rules)
+        // A rule that counts, logs or remembers, and no more, makes no kinds of packets.
+        let kept = zip(rules, flat.chain.rules).map { operations, rule in
+            skipsIdle && rule.isIdle ? [] : operations
+        }
+        chains[index] = FlatChain(table: flat.table, chain: flat.chain, rules: kept)
     }
 
     private func target(of expression: Expression, in table: Int) -> Int {

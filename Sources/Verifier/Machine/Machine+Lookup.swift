@@ -6,6 +6,8 @@ extension Machine {
     private struct Find {
         let space: Space
         let element: Int?
+        /// What they are given where that is not the same for all; the element is one of theirs.
+        var image: ImageReference?
     }
 
     mutating func lookup(
@@ -19,19 +21,51 @@ extension Machine {
             return eitherWay(state)
         }
         let bytes = state.registers[key..<(key + index.set.keyLength)]
-        guard let finds = finds(index, bytes, state.space) else {
+        if fields.hasImages, index.parts.count > 1, let parts = parts(index, bytes),
+            case .field(let first, let isReversed) = parts[0], fields.images[first] != nil
+        {
+            let others = Array(parts.dropFirst())
+            let parted = lookup(number, (first, isReversed), others, state)
+            guard let rest = parted.rest else { return parted.branches }
+            // These find nothing, whatever their value is.
+            return parted.branches
+                + take(Find(space: rest, element: nil), index, number, into, inverted, state)
+        }
+        guard let finds = finds(number, index, bytes, state.space) else {
             return [Branch(state, .stop("a look into set '\(index.set.name)' by such a key"))]
         }
-        return finds.flatMap { find -> [Branch] in
-            guard let element = find.element ?? index.catchAll else {
-                return [Branch(state.with(find.space), inverted ? .next : .miss)]
-            }
-            return found(element, number, into, inverted, state.with(find.space))
+        return finds.flatMap { take($0, index, number, into, inverted, state) }
+    }
+
+    private mutating func take(
+        _ find: Find, _ index: SetIndex, _ set: Int, _ into: Int?, _ inverted: Bool,
+        _ state: MachineState
+    ) -> [Branch] {
+        guard let element = find.element ?? index.catchAll else {
+            return [Branch(state.with(find.space), inverted ? .next : .miss)]
         }
+        return found(element, find.image, set, into, inverted, state.with(find.space))
+    }
+
+    /// The parts of a key; nil where one is made of pieces.
+    private func parts(
+        _ index: SetIndex, _ bytes: ArraySlice<SymbolicByte>
+    ) -> [SymbolicPart]? {
+        var parts: [SymbolicPart] = []
+        for (offset, length) in index.parts {
+            let start = bytes.startIndex + offset
+            let end = min(start + ((length + 3) & ~3), bytes.endIndex)
+            guard let part = bytes[start..<end].part(length: length, widths: fields.widths) else {
+                return nil
+            }
+            parts.append(part)
+        }
+        return parts
     }
 
     private mutating func found(
-        _ number: Int, _ set: Int, _ into: Int?, _ inverted: Bool, _ state: MachineState
+        _ number: Int, _ image: ImageReference?, _ set: Int, _ into: Int?, _ inverted: Bool,
+        _ state: MachineState
     ) -> [Branch] {
         let element = ruleset.sets[set].set.elements[number]
         var next = state
@@ -40,7 +74,12 @@ extension Machine {
         switch (element.value, into) {
         case (.verdict(let verdict), _): effect = .verdict(verdict)
         case (.data(let data), .some(let into)) where into >= 0:
-            next.put(data.map { SymbolicByte(constant: $0) }, at: into)
+            if let image {
+                let field = fields.number(of: .image(image), width: data.count)
+                next.put(data.indices.map { SymbolicByte(field: field, index: $0) }, at: into)
+            } else {
+                next.put(data.map { SymbolicByte(constant: $0) }, at: into)
+            }
         case (.none, .some(let into)) where into >= 0:
             return [Branch(state, .stop("an element without a value"))]
         default: break
@@ -57,19 +96,11 @@ extension Machine {
     }
 
     /// What the packets of a space find; nil where the key is none that can be followed.
-    private func finds(
-        _ index: SetIndex, _ bytes: ArraySlice<SymbolicByte>, _ space: Space
+    private mutating func finds(
+        _ set: Int, _ index: SetIndex, _ bytes: ArraySlice<SymbolicByte>, _ space: Space
     ) -> [Find]? {
-        var parts: [SymbolicPart] = []
-        for (offset, length) in index.parts {
-            let start = bytes.startIndex + offset
-            let end = min(start + ((length + 3) & ~3), bytes.endIndex)
-            guard let part = bytes[start..<end].part(length: length, widths: fields.widths) else {
-                return oneByOne(index, bytes, space)
-            }
-            parts.append(part)
-        }
-        if parts.count == 1 { return single(index, parts[0], space) }
+        guard let parts = parts(index, bytes) else { return oneByOne(index, bytes, space) }
+        if parts.count == 1 { return single(set, index, parts[0], space) }
         var finds: [Find] = []
         var candidates: [Int]
         if case .constant(let value) = parts[0] {
@@ -77,115 +108,113 @@ extension Machine {
         } else {
             candidates = index.listed
         }
-        guard narrow(index, parts, 0, candidates, space, &finds) else {
+        guard narrow(set, index, parts, 0, candidates, space, &finds) else {
             return oneByOne(index, bytes, space)
         }
         return finds
     }
 
-    private func single(_ index: SetIndex, _ part: SymbolicPart, _ space: Space) -> [Find]? {
+    private mutating func single(
+        _ set: Int, _ index: SetIndex, _ part: SymbolicPart, _ space: Space
+    ) -> [Find]? {
         switch part {
         case .constant(let value): return [Find(space: space, element: index.element(with: value))]
         case .field(let field, let reversed):
+            if let image = fields.images[field] {
+                return answers(set, index, image, fields.widths[field], reversed, space)
+            }
             let width = fields.widths[field]
-            let domain = space.domain(field, width: width)
-            if let only = domain.only {
+            if let only = space.domain(field, width: width).only {
                 let key = reversed ? only.reversed(bytes: width) : only
                 return [Find(space: space, element: index.element(with: key))]
             }
-            var rest = domain
-            var finds: [Find] = []
-            for (meaning, keys) in index.keys.enumerated() where !keys.isEmpty {
-                guard let keys = reversed ? keys.reversed(bytes: width) : keys else { return nil }
-                let (inside, outside) = rest.split(by: keys, bytes: width)
-                if !inside.isEmpty {
-                    finds.append(
-                        Find(
-                            space: space.setting(field, inside), element: index.examples[meaning]))
-                }
-                rest = outside
-                if rest.isEmpty { break }
+            guard let groups = memo.groups(set, index, isReversed: reversed, width: width) else {
+                return nil
             }
-            if !rest.isEmpty { finds.append(Find(space: space.setting(field, rest), element: nil)) }
+            var finds: [Find] = []
+            let rest = cut(space, field, groups) { finds.append(find($0, $1, field)) }
+            if let rest { finds.append(Find(space: rest, element: nil)) }
             return finds
         }
     }
 
+    /// Cuts a space by groups of keys of a field; gives what is in none.
+    private func cut(
+        _ space: Space, _ field: Int, _ groups: [KeyGroup], visit: (KeyGroup, Space) -> Void
+    ) -> Space? {
+        let width = fields.widths[field]
+        var rest = space.domain(field, width: width)
+        for group in groups {
+            let (inside, outside) = rest.split(by: group.keys, bytes: width)
+            if !inside.isEmpty { visit(group, space.setting(field, inside)) }
+            rest = outside
+            if rest.isEmpty { return nil }
+        }
+        return space.setting(field, rest)
+    }
+
+    /// What the packets find whose keys are of a group.
+    private func find(_ group: KeyGroup, _ space: Space, _ field: Int) -> Find {
+        guard let image = group.image else {
+            return Find(space: space, element: group.members.first)
+        }
+        if let only = space.domain(field, width: fields.widths[field]).only,
+            let element = memo.images[image].element(of: only)
+        {
+            return Find(space: space, element: element)
+        }
+        return Find(
+            space: space, element: group.members.first,
+            image: ImageReference(field: field, image: image))
+    }
+
+    /// What the values of an image find.
+    private mutating func answers(
+        _ set: Int, _ index: SetIndex, _ image: ImageReference, _ length: Int, _ reversed: Bool,
+        _ space: Space
+    ) -> [Find] {
+        let width = fields.widths[image.field]
+        let domain = space.domain(image.field, width: width)
+        let all = memo.answers(image.image, set, index, isReversed: reversed, width: length)
+        return all.compactMap { answer in
+            let inside = domain.intersection(answer.keys, bytes: width)
+            return inside.isEmpty
+                ? nil : Find(space: space.setting(image.field, inside), element: answer.element)
+        }
+    }
+
     /// Follows the parts of a concatenation one after the other; false where that can't be done.
-    private func narrow(
-        _ index: SetIndex, _ parts: [SymbolicPart], _ depth: Int, _ candidates: [Int],
+    private mutating func narrow(
+        _ set: Int, _ index: SetIndex, _ parts: [SymbolicPart], _ depth: Int, _ candidates: [Int],
         _ space: Space, _ finds: inout [Find]
     ) -> Bool {
         guard depth < parts.count, !candidates.isEmpty else {
             finds.append(Find(space: space, element: candidates.first))
             return true
         }
-        let bounds = index.bounds[depth]
         switch parts[depth] {
         case .constant(let value):
+            let bounds = index.bounds[depth]
             let left = candidates.filter { bounds[$0].contains(value) }
-            return narrow(index, parts, depth + 1, left, space, &finds)
+            return narrow(set, index, parts, depth + 1, left, space, &finds)
         case .field(let field, let reversed):
-            let width = fields.widths[field]
-            let domain = space.domain(field, width: width)
-            guard let groups = groups(index, depth, candidates, reversed, width) else {
-                return false
+            let groups = memo.groups(
+                set, index, depth: depth, candidates, isReversed: reversed,
+                width: fields.widths[field])
+            guard let groups else { return false }
+            var inside: [(KeyGroup, Space)] = []
+            let rest = cut(space, field, groups) { inside.append(($0, $1)) }
+            for (group, space) in inside {
+                if depth == parts.count - 1 {
+                    finds.append(find(group, space, field))
+                    continue
+                }
+                guard narrow(set, index, parts, depth + 1, group.members, space, &finds) else {
+                    return false
+                }
             }
-            var rest = domain
-            for (members, keys) in groups {
-                let (inside, outside) = rest.split(by: keys, bytes: width)
-                rest = outside
-                guard !inside.isEmpty else { continue }
-                let next = space.setting(field, inside)
-                guard narrow(index, parts, depth + 1, members, next, &finds) else { return false }
-            }
-            if !rest.isEmpty {
-                finds.append(Find(space: space.setting(field, rest), element: nil))
-            }
+            if let rest { finds.append(Find(space: rest, element: nil)) }
             return true
-        }
-    }
-
-    /// The keys of a part by the elements that they leave; at the last part, by what the first of
-    /// these means.
-    private func groups(
-        _ index: SetIndex, _ depth: Int, _ candidates: [Int], _ reversed: Bool, _ width: Int
-    ) -> [(members: [Int], keys: IntervalSet<UInt128>)]? {
-        let isLast = depth == index.parts.count - 1
-        var groups: [[Int]: [ClosedRange<UInt128>]] = [:]
-        var order: [[Int]] = []
-        for (range, active) in segments(index.bounds[depth], candidates) {
-            var ranges = [range]
-            if reversed {
-                guard let turned = IntervalSet(range).reversed(bytes: width) else { return nil }
-                ranges = turned.ranges
-            }
-            let key = isLast ? [index.examples[index.meaning[active[0]]]] : active
-            if groups[key] == nil { order.append(key) }
-            groups[key, default: []] += ranges
-        }
-        return order.map { ($0, IntervalSet(groups[$0] ?? [])) }
-    }
-
-    /// Cuts ranges where one begins or ends: disjoint pieces with the elements that cover them.
-    private func segments(
-        _ bounds: [ClosedRange<UInt128>], _ candidates: [Int]
-    ) -> [(range: ClosedRange<UInt128>, active: [Int])] {
-        let sorted = candidates.sorted { bounds[$0].lowerBound < bounds[$1].lowerBound }
-        let isDisjoint = zip(sorted, sorted.dropFirst()).allSatisfy {
-            bounds[$0].upperBound < bounds[$1].lowerBound
-        }
-        if isDisjoint { return sorted.map { (bounds[$0], [$0]) } }
-        var cuts: Set<UInt128> = []
-        for index in candidates {
-            cuts.insert(bounds[index].lowerBound)
-            if bounds[index].upperBound < .max { cuts.insert(bounds[index].upperBound + 1) }
-        }
-        let starts = cuts.sorted()
-        return starts.enumerated().compactMap { number, start in
-            let end = number + 1 < starts.count ? starts[number + 1] - 1 : UInt128.max
-            let active = candidates.filter { bounds[$0].contains(start) }
-            return active.isEmpty ? nil : (start...end, active)
         }
     }
 

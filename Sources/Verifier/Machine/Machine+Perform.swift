@@ -5,6 +5,9 @@ extension Machine {
     mutating func perform(
         _ operation: FlatRuleset.Operation, _ state: MachineState
     ) -> [Branch] {
+        if fields.hasImages, let image = image(readBy: operation, state) {
+            return parted(by: image, state)
+        }
         switch operation.expression {
         case .payload(let base, let offset, let length, let into):
             return load(readPayload(base, offset, length, state), length, into, state)

@@ -10,6 +10,8 @@ struct Machine {
     let scenario: Scenario
     let interfaces: [InterfaceName]
     var fields: FieldTable
+    /// What is known of the sets, kept from run to run of one ruleset.
+    var memo: LookupMemo
     /// How many expressions were evaluated.
     private(set) var work = 0
     private let stages: [Stage]
@@ -22,9 +24,10 @@ struct Machine {
 
     init(
         _ ruleset: FlatRuleset, _ scenario: Scenario, interfaces: [InterfaceName],
-        local: AddressSet
+        local: AddressSet, memo: LookupMemo = LookupMemo()
     ) {
         self.ruleset = ruleset
+        self.memo = memo
         self.scenario = scenario
         self.interfaces = interfaces
         self.local = local

@@ -54,10 +54,10 @@ public struct PacketTrial: Sendable {
 
     /// Every fate that the packet can have; more than one only where time or chance decides.
     public func fates(of packet: TrialPacket) -> Set<Fate> {
-        let scenario = Scenario(
-            family: packet.source.family, way: packet.direction,
-            flow: packet.isTracked ? .first : .none)
-        var machine = Machine(ruleset, scenario, interfaces: interfaces, local: local)
+        var machine = machine(
+            Scenario(
+                family: packet.source.family, way: packet.direction,
+                flow: packet.isTracked ? .first : .none))
         var fates: Set<Fate> = []
         machine.follow(space(of: packet, &machine)) { leaf in
             switch leaf.fate {
@@ -69,7 +69,13 @@ public struct PacketTrial: Sendable {
         return fates
     }
 
-    private func space(of packet: TrialPacket, _ machine: inout Machine) -> Space {
+    /// What follows packets through the ruleset.
+    func machine(_ scenario: Scenario) -> Machine {
+        Machine(ruleset, scenario, interfaces: interfaces, local: local)
+    }
+
+    /// The packets of one kind: this one.
+    func space(of packet: TrialPacket, _ machine: inout Machine) -> Space {
         var space = Space()
         let isV4 = packet.source.family == .v4
         let header = isV4 ? 20 : 40

@@ -14,6 +14,8 @@ struct SetIndex {
     /// For sets of one part: which keys have which meaning.
     let keys: [IntervalSet<UInt128>]
     let catchAll: Int?
+    /// How long the values of a map are; 0 where they differ, or are no data that fit a number.
+    let dataLength: Int
     /// For concatenations: the elements whose first part is exactly a value.
     private let byFirst: [UInt128: [Int]]
     private let withRange: [Int]
@@ -34,6 +36,7 @@ struct SetIndex {
         }
         self.parts = parts
         catchAll = set.elements.firstIndex(where: \.isCatchAll)
+        dataLength = Self.dataLength(set)
         bounds = parts.map { offset, length in
             set.elements.map { element in
                 let low = UInt128(networkBytes: element.low.dropFirst(offset).prefix(length))
@@ -72,6 +75,13 @@ struct SetIndex {
             expires = element.expires
             matchesSometimes = element.matchesSometimes
         }
+    }
+
+    private static func dataLength(_ set: NamedSet) -> Int {
+        for element in set.elements {
+            if case .data(let data) = element.value { return data.count > 16 ? 0 : data.count }
+        }
+        return 0
     }
 
     private static func single(
@@ -119,4 +129,27 @@ struct SetIndex {
     }
 
     var listed: [Int] { self.set.elements.indices.filter { !self.set.elements[$0].isCatchAll } }
+
+    /// Cuts ranges where one begins or ends: disjoint pieces with the elements that cover them.
+    func segments(
+        _ depth: Int, _ candidates: [Int]
+    ) -> [(range: ClosedRange<UInt128>, active: [Int])] {
+        let bounds = bounds[depth]
+        let sorted = candidates.sorted { bounds[$0].lowerBound < bounds[$1].lowerBound }
+        let isDisjoint = zip(sorted, sorted.dropFirst()).allSatisfy {
+            bounds[$0].upperBound < bounds[$1].lowerBound
+        }
+        if isDisjoint { return sorted.map { (bounds[$0], [$0]) } }
+        var cuts: Set<UInt128> = []
+        for index in candidates {
+            cuts.insert(bounds[index].lowerBound)
+            if bounds[index].upperBound < .max { cuts.insert(bounds[index].upperBound + 1) }
+        }
+        let starts = cuts.sorted()
+        return starts.enumerated().compactMap { number, start in
+            let end = number + 1 < starts.count ? starts[number + 1] - 1 : UInt128.max
+            let active = candidates.filter { bounds[$0].contains(start) }
+            return active.isEmpty ? nil : (start...end, active)
+        }
+    }
 }

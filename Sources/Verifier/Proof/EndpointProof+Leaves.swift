@@ -11,16 +11,28 @@ extension EndpointProof {
             return
         }
         let passes = leaf.fate == .passes
-        switch trial.judgement.expected(of: leaf) {
+        // Whose rule it is matters for what a flow keeps, and for what is told of a difference.
+        let byRule = passes && trial.scenario.flow == .first
+        switch trial.judgement.expected(of: leaf, byRule: byRule) {
         case .failure(let obscure): self.obscure(obscure.reason, leaf)
         case .success(let parts):
             count(path(trial.scenario, leaf.state.space), classes: parts.count)
-            for part in parts {
-                if passes != part.expectation.passes {
-                    differ(part, leaf, trial, passes ? .opens : .closes)
-                } else if passes {
-                    holdChanges(part, leaf, trial)
-                }
+            if !byRule, parts.contains(where: { $0.expectation.passes != passes }) {
+                guard case .success(let parts) = trial.judgement.expected(of: leaf, byRule: true)
+                else { return }
+                return hold(parts, leaf, trial)
+            }
+            hold(parts, leaf, trial)
+        }
+    }
+
+    private mutating func hold(_ parts: [Expected], _ leaf: Leaf, _ trial: Trial) {
+        let passes = leaf.fate == .passes
+        for part in parts {
+            if passes != part.expectation.passes {
+                differ(part, leaf, trial, passes ? .opens : .closes)
+            } else if passes {
+                holdChanges(part, leaf, trial)
             }
         }
     }
@@ -41,9 +53,20 @@ extension EndpointProof {
         guard trial.scenario.flow == .first, let rule = part.expectation.rule,
             let bytes = leaf.state.written[Place.connectionMark]
         else { return }
-        let known = bytes.compactMap(\.constant)
-        guard known.count == 4 else { return differ(part, leaf, trial, .misattributes) }
-        let mark = UInt32(networkBytes: known)
+        for (space, value) in trial.machine.values(of: bytes, in: part.space) {
+            let part = Expected(space: space, expectation: part.expectation)
+            guard let value else {
+                differ(part, leaf, trial, .misattributes)
+                continue
+            }
+            hold(UInt32(truncatingIfNeeded: value), of: rule, part, leaf, trial)
+        }
+    }
+
+    /// Credits a mark to the rule that gives it; there is one rule for each mark.
+    private mutating func hold(
+        _ mark: UInt32, of rule: Rule, _ part: Expected, _ leaf: Leaf, _ trial: Trial
+    ) {
         // A mark of 0 is none: every packet is judged anew.
         if mark == 0 { return }
         if let other = marks[mark], other.id != rule.id {
@@ -90,14 +113,15 @@ extension EndpointProof {
         }
         guard audit.findings.count < Self.findingLimit else { return }
         known[key] = audit.findings.count
-        let packet = packet(of: space, trial)
+        let (met, narrow) = trial.exact(leaf, space)
+        let packet = packet(of: narrow, trial)
         let peer = packet.direction == .outgoing ? packet.destination : packet.source
         audit.findings.append(
             Finding(
                 kind: kind, path: path, packet: packet,
                 peer: policies.topology.endpoint(with: peer)
                     .map { PartyNamed(tenant: $0.tenant, endpoint: $0.name) },
-                policy: part.expectation.side, kernel: side(leaf)))
+                policy: part.expectation.side, kernel: side(met)))
     }
 
     private func path(_ scenario: Scenario, _ space: Space) -> AuditPath {

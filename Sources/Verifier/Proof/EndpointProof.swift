@@ -30,12 +30,15 @@ public struct EndpointProof {
     var audit: EndpointAudit
     /// By mark: the rule whose flows carry it.
     var marks: [UInt32: Rule] = [:]
+    var backed = BackedMarks([])
     /// The rules that new flows are credited to.
     var credited: Set<CreditedRule> = []
     /// What a finding is told apart by, and where it stands.
     var known: [FindingKey: Int] = [:]
     var paths: [AuditPath: PathAudit] = [:]
     var groups: [AddressFamily: [Direction: PolicyGroups]] = [:]
+    /// What runs learn of the sets, for those that follow.
+    var memo = LookupMemo()
 
     /// More than so many findings of one endpoint are counted and not listed.
     static let findingLimit = 64
@@ -91,6 +94,7 @@ public struct EndpointProof {
             run(Scenario(family: family, way: .outgoing, flow: .first))
         }
         backByComments()
+        backed = BackedMarks(marks.keys)
         for family in AddressFamily.allCases {
             for way in [CounterexamplePacket.PacketDirection.incoming, .outgoing] {
                 for flow in [
@@ -109,13 +113,14 @@ public struct EndpointProof {
     private mutating func run(_ scenario: Scenario) {
         let family = scenario.family
         var machine = Machine(
-            ruleset, scenario, interfaces: subject.interfaces, local: AddressSet(subject.addresses))
+            ruleset, scenario, interfaces: subject.interfaces,
+            local: AddressSet(subject.addresses), memo: memo)
+        memo = LookupMemo()
         let fields = ProofFields(&machine.fields)
         let own = AddressSet(endpoint.addresses).numbers(family)
         let judgement = Judgement(
             scenario: scenario, fields: fields, own: own,
-            backed: IntervalSet(marks.keys.map { UInt128($0)...UInt128($0) }),
-            groups: groups[family] ?? [:])
+            backed: backed, groups: groups[family] ?? [:])
         let realm = Realm(
             scenario: scenario, deliverable: deliverable(family),
             own: AddressSet(subject.addresses).numbers(family), fields: fields)
@@ -123,6 +128,7 @@ public struct EndpointProof {
         machine.follow(start(scenario, fields)) { leaves.append($0) }
         let trial = Trial(scenario: scenario, judgement: judgement, realm: realm, machine: machine)
         for leaf in leaves { hold(leaf, trial) }
+        memo = trial.machine.memo
     }
 
     /// All packets of a scenario.
@@ -210,12 +216,4 @@ extension EndpointProof.CreditedRule {
         default: return nil
         }
     }
-}
-
-/// One run of the machine with what its packets are held against.
-struct Trial {
-    let scenario: Scenario
-    let judgement: Judgement
-    let realm: Realm
-    let machine: Machine
 }

@@ -19,6 +19,9 @@ struct Expectation {
         Expectation(passes: true, rule: rule, reason: "the rule admits it")
     }
 
+    /// Each packet is admitted by some rule.
+    static let someRule = Expectation.passes("a rule admits it")
+
     static let noRule = Expectation.refused("no rule admits it")
 
     var side: PolicySide {

@@ -7,13 +7,15 @@ struct Judgement {
     let fields: ProofFields
     let own: IntervalSet<UInt128>
     /// The flow's marks that stand for rules which the policies hold.
-    let backed: IntervalSet<UInt128>
+    let backed: BackedMarks
     let groups: [Direction: PolicyGroups]
 
     private var width: Int { scenario.addressWidth }
 
     /// What is expected of the packets of a leaf; nil with a reason where that can't be said.
-    func expected(of leaf: Leaf) -> Result<[Expected], Obscure> {
+    ///
+    /// With `byRule`, packets that different rules admit are told apart.
+    func expected(of leaf: Leaf, byRule: Bool) -> Result<[Expected], Obscure> {
         let place = scenario.way == .outgoing ? Place.output : Place.input
         var result: [Expected] = []
         let space = leaf.state.space
@@ -31,13 +33,15 @@ struct Judgement {
             return .success(
                 result + [Expected(space: rest, expectation: .refused("an endpoint is no router"))])
         }
-        return expected(of: rest, in: leaf).map { result + $0 }
+        return expected(of: rest, in: leaf, byRule).map { result + $0 }
     }
 
     /// What can't be expected, and why.
     struct Obscure: Error { let reason: String }
 
-    private func expected(of space: Space, in leaf: Leaf) -> Result<[Expected], Obscure> {
+    private func expected(
+        of space: Space, in leaf: Leaf, _ byRule: Bool
+    ) -> Result<[Expected], Obscure> {
         let (own, foreign) = space.domain(Place.source, width: width).split(by: own, bytes: width)
         var result: [Expected] = []
         let (trusted, spoofed) = scenario.way == .outgoing ? (own, foreign) : (foreign, own)
@@ -51,10 +55,9 @@ struct Judgement {
             let messages =
                 scenario.way == .outgoing ? ControlMessage.said : ControlMessage.heard
             return .success(result + control(honest, messages, "it belongs to no flow"))
-        case .first: return judged(honest, leaf).map { result + $0 }
+        case .first: return judged(honest, leaf, byRule).map { result + $0 }
         case .known, .error:
-            let (live, dead) = honest.domain(Place.connectionMark, width: 4)
-                .split(by: backed, bytes: 4)
+            let (live, dead) = backed.split(honest.domain(Place.connectionMark, width: 4))
             if !live.isEmpty {
                 result.append(
                     Expected(
@@ -62,7 +65,9 @@ struct Judgement {
                         expectation: .passes("the flow's rule is live")))
             }
             if dead.isEmpty { return .success(result) }
-            return judged(honest.setting(Place.connectionMark, dead), leaf).map { result + $0 }
+            return judged(honest.setting(Place.connectionMark, dead), leaf, byRule).map {
+                result + $0
+            }
         }
     }
 
@@ -129,7 +134,8 @@ struct Judgement {
 
 /// Flows are judged by who called whom.
 extension Judgement {
-    private func judged(_ space: Space, _ leaf: Leaf) -> Result<[Expected], Obscure> {
+    private func judged(_ space: Space, _ leaf: Leaf, _ byRule: Bool) -> Result<[Expected], Obscure>
+    {
         let direction: Direction = scenario.isCalled ? .ingress : .egress
         guard let groups = groups[direction] else {
             return .failure(Obscure(reason: "no policy for the direction"))
@@ -159,7 +165,7 @@ extension Judgement {
                 result.append(Expected(space: here, expectation: .noRule))
                 continue
             }
-            switch judged(here, leaf, groups.answers[group]) {
+            switch judged(here, leaf, groups.answers[group], byRule) {
             case .success(let more): result += more
             case .failure(let obscure): return .failure(obscure)
             }
@@ -168,7 +174,7 @@ extension Judgement {
     }
 
     private func judged(
-        _ space: Space, _ leaf: Leaf, _ answers: PolicyAnswers
+        _ space: Space, _ leaf: Leaf, _ answers: PolicyAnswers, _ byRule: Bool
     ) -> Result<[Expected], Obscure> {
         let protocolField = scenario.isError ? fields.flowProtocol : Place.layer4
         var ports = space.domain(Place.flowDestination, width: 2)
@@ -184,12 +190,17 @@ extension Judgement {
             let ranges = ports.ranges(bytes: 2)
         else { return .failure(Obscure(reason: "ports that are masked in too many ways")) }
         return .success(
-            answers.parts(protocols: protocols, ports: ranges).map { part in
+            answers.parts(protocols: protocols, ports: ranges, byRule: byRule).map { part in
                 var here = space
                 here.set(protocolField, Domain(part.protocols))
                 if !isFixed { here.set(Place.flowDestination, Domain(part.ports)) }
-                return Expected(
-                    space: here, expectation: part.rule.map { .admitted($0) } ?? .noRule)
+                let expectation: Expectation =
+                    switch part.answer {
+                    case .rule(let rule): .admitted(rule)
+                    case .someRule: .someRule
+                    case .noRule: .noRule
+                    }
+                return Expected(space: here, expectation: expectation)
             })
     }
 

@@ -64,6 +64,15 @@ enum Domain: Hashable {
         }
     }
 
+    /// Whether a number of a range may be among them.
+    func meets(_ range: ClosedRange<UInt128>) -> Bool {
+        switch self {
+        case .single(let number): range.contains(number)
+        case .ranges(let set): set.meets(range)
+        case .cubes: true
+        }
+    }
+
     /// The numbers inside a set, and those outside.
     func split(by set: IntervalSet<UInt128>, bytes: Int) -> (inside: Domain, outside: Domain) {
         switch self {

@@ -33,12 +33,17 @@ enum Field: Hashable {
     case length(Expression.PayloadBase)
     /// Something that time or chance decides at a rule.
     case chance(chain: Int, rule: Int, expression: Int)
+    /// What a map gives for another field, which stays as open as that is.
+    case image(ImageReference)
 }
 
 /// The fields that a run has met, numbered in the order in which it met them.
 struct FieldTable {
     private(set) var fields: [Field] = []
     private(set) var widths: [Int] = []
+    /// For each field, what it is made of where it is no property of the packet.
+    private(set) var images: [ImageReference?] = []
+    private(set) var hasImages = false
     private var numbers: [Field: Int] = [:]
 
     /// Those that have a fixed number.
@@ -60,6 +65,12 @@ struct FieldTable {
         numbers[field] = fields.count
         fields.append(field)
         widths.append(width)
+        if case .image(let reference) = field {
+            images.append(reference)
+            hasImages = true
+        } else {
+            images.append(ImageReference?.none)
+        }
         return fields.count - 1
     }
 

@@ -90,6 +90,18 @@ struct RandomRuleset {
                     """
                 ))
         }
+        if family != "ip6" {
+            result.append(
+                (
+                    SetName(kind: "shades", name: "shades"),
+                    """
+                      map shades { type ipv4_addr . inet_proto . inet_service : mark; flags interval;
+                        elements = { 10.1.0.0/30 . tcp . 50-80 : 0x1, 10.1.0.0/30 . tcp . 81 : 0x2,
+                          10.1.0.0/30 . udp . 53 : 0x10, 10.2.0.1 . tcp . 22 : 0x2,
+                          10.2.0.1 . tcp . 80-443 : 0x1 }; }
+                    """
+                ))
+        }
         if family != "ip" {
             result.append(
                 (
@@ -120,7 +132,7 @@ struct RandomRuleset {
                 condition(family, isEarly: isEarly)
             }
             return "    "
-                + (conditions + [action(jump, isEarly: isEarly)])
+                + (conditions + [action(family, jump, isEarly: isEarly)])
                 .joined(separator: " ")
         }.joined(separator: "\n")
     }
@@ -164,7 +176,7 @@ struct RandomRuleset {
         return random.pick(choices)
     }
 
-    private mutating func action(_ jump: String?, isEarly: Bool) -> String {
+    private mutating func action(_ family: String, _ jump: String?, isEarly: Bool) -> String {
         var choices = [
             "accept", "accept", "drop", "drop", "counter", "return", "meta mark set 0x1",
             "meta mark set 0x2", "meta mark set meta mark | 0x10",
@@ -176,10 +188,19 @@ struct RandomRuleset {
         if let jump {
             choices += ["jump \(jump)", "goto \(jump)", "meta mark vmap { 0x1 : jump \(jump) }"]
         }
+        if family != "ip6" {
+            choices += [
+                "meta mark set ip saddr . meta l4proto . th dport map @shades",
+                "meta mark set ip daddr . meta l4proto . th dport map @shades",
+            ]
+        }
         if isEarly {
             choices += ["notrack"]
         } else {
-            choices += ["ct mark set 0x5", "ct mark set meta mark", "ct mark vmap { 0x5 : drop }"]
+            choices += [
+                "ct mark set th dport map @marks", "ct mark vmap @fates",
+                "ct mark set 0x5", "ct mark set meta mark", "ct mark vmap { 0x5 : drop }",
+            ]
         }
         return random.pick(choices)
     }
