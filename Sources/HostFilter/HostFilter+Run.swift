@@ -1,4 +1,5 @@
 internal import CBPF
+internal import HostRules
 internal import Linux
 public import NetTypes
 
@@ -40,6 +41,7 @@ extension HostFilter {
 
     /// Says whose interface it is, without standing guard there.
     public func declare(_ post: Post, of endpoint: NamespaceID) throws(BPFError) {
+        flowShare = maps.capacity.flowShare(of: numbers.count)
         try setPost(post, of: endpoint)
     }
 
@@ -63,7 +65,7 @@ extension HostFilter {
         remotePort: UInt16, ipProtocol: UInt8
     ) throws(BPFError) {
         var key = rf_flow_key()
-        key.endpoint = try number(of: endpoint)
+        key.endpoint = UInt16(truncatingIfNeeded: try number(of: endpoint))
         key.local_port = localPort
         key.remote_port = remotePort
         key.protocol = ipProtocol
