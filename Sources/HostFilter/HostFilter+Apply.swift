@@ -122,10 +122,12 @@ extension HostFilter {
 
     /// Takes the flows of addresses away that an endpoint has no more.
     private func forgetFlows(of number: UInt32, except own: Set<IPAddress>) throws(BPFError) {
-        for (key, _) in try maps.flows.entries() where key.endpoint == UInt16(truncatingIfNeeded: number) {
+        for (key, _) in try maps.flows.entries()
+        where key.endpoint == UInt16(truncatingIfNeeded: number) {
             if key.local.address.map({ !own.contains($0) }) ?? true { try maps.flows.remove(key) }
         }
-        for (key, _) in try maps.overflowFlows.entries() where key.endpoint == UInt16(truncatingIfNeeded: number) {
+        for (key, _) in try maps.overflowFlows.entries()
+        where key.endpoint == UInt16(truncatingIfNeeded: number) {
             if key.local.address.map({ !own.contains($0) }) ?? true {
                 try maps.overflowFlows.remove(key)
             }

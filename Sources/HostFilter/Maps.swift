@@ -29,7 +29,7 @@ final class Maps {
             ("networks", capacity.networks), ("shapes", capacity.shapes),
             ("admissions", capacity.admissions), ("rules", capacity.rules),
             ("rule_counts", capacity.rules), ("flows", capacity.flows),
-            ("overflow_flows", 16_384), ("overflow_used", 1), 
+            ("overflow_flows", 16_384), ("overflow_used", 1),
             ("usage", (capacity.endpoints + 1) * Int(RF_USAGES.rawValue)),
             ("fragments", 16_384),
             ("refused", capacity.endpoints * refusalBudget),

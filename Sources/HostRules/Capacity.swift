@@ -36,7 +36,7 @@ public struct Capacity: Hashable, Sendable {
             admissions += entries.admissions.count
             rules += entries.rules.count
         }
-        flows = 2 * endpoints * Self.leastShare
+        flows = min(2 * endpoints * Self.leastShare, Self.mostFlows)
     }
 
     /// Room for twice as much, and for a small host to grow in.
@@ -60,9 +60,10 @@ public struct Capacity: Hashable, Sendable {
     /// How many flows one initiator may have in the table.
     ///
     /// There are two shares for each endpoint, its own and that of outside callers, so that no
-    /// initiator can use up another's.
+    /// initiator can use up another's. It is a power of two, so that it seldom changes.
     ///
-    /// - Parameter endpoints: How many there are; powers of two, so that a share seldom changes.
+    /// - Parameter endpoints: How many there are.
+    /// - Returns: At least 1.
     public func flowShare(of endpoints: Int) -> Int {
         let most = max(flows / (2 * max(endpoints, 1)), 1)
         return min(1 << (Int.bitWidth - 1 - most.leadingZeroBitCount), 16_384)
@@ -71,11 +72,15 @@ public struct Capacity: Hashable, Sendable {
     /// A table in which the share is smaller is made anew.
     private static let leastShare = 64
 
+    /// 150 MB of the kernel's memory.
+    private static let mostFlows = 1 << 20
+
     private func map(_ change: (Int) -> Int) -> Capacity {
         Capacity(
             endpoints: min(change(endpoints), 65_535), own: change(own), peers: change(peers),
             networks: change(networks), shapes: change(shapes), admissions: change(admissions),
-            rules: change(rules), flows: max(1 << 17, Self.powerOfTwo(from: endpoints * 512)))
+            rules: change(rules),
+            flows: min(max(1 << 17, Self.powerOfTwo(from: endpoints * 512)), Self.mostFlows))
     }
 
     private static func powerOfTwo(from count: Int) -> Int {
