@@ -56,7 +56,8 @@ struct Bench {
         let many = try HostFilterCost.measure(rules: 10_000)
         for (title, target, times) in [
             ("established", 80.0, \HostFilterCost.Times.established),
-            ("admitted", 150, \.admitted), ("refused", 150, \.refused),
+            ("admitted", 150, \.admitted),
+            ("admitted, by itself", 150, \.admittedAlone), ("refused", 150, \.refused),
             ("refused, first of its flow", 150, \.refusedFirst),
         ] as [(String, Double, KeyPath<HostFilterCost.Times, Double>)] {
             results.add(

@@ -23,16 +23,15 @@ ATTACKS = []
 OPEN, ALLOWED = 5000, 8080    # what victim has open for friend; what mallory may call at friend
 
 
-def attack(name, reasons=("noRule",), fabrics=("bridged", "routed"), on_link=False, reports=True):
+def attack(name, reasons=("noRule",), fabrics=("bridged", "routed"), on_link=False):
     """Declares an attack: with the host filter, one of the reasons has to be reported.
 
     `on_link`: nothing stands between the interface and who listens on the link, a program that
-    reads frames or the kernel's own ARP and discovery: what arrives there is delivered. `reports`
-    is false where nothing forbidden is sent: such an attack is stopped if the controls hold.
+    reads frames or the kernel's own ARP and discovery: what arrives there is delivered.
     """
     def declare(play):
         play.title, play.reasons, play.fabrics = name, set(reasons), fabrics
-        play.on_link, play.reports = on_link, reports
+        play.on_link = on_link
         ATTACKS.append(play)
         return play
     return declare
@@ -230,7 +229,7 @@ class Assault(contextlib.ExitStack):
                 # The attack itself is broken: it proves nothing.
                 self.control(f"the attack can be played: {error!r}", False)
             patience = 2.0 if stage.mode != "off" else 0.8
-            found = self.reported(before, patience) if self.play.reports else []
+            found = self.reported(before, patience)
             rest = 0.1 - (time.monotonic() - began)
             time.sleep(max(rest, 0.03))
             if not self.controls:
@@ -272,7 +271,7 @@ class Outcome:
         self.name, self.play = assault.name, assault.play
         self.fabric, self.mode = assault.stage.fabric, assault.stage.mode
         self.witness = assault.stage.witness
-        self.sent = assault.numbers["attack" if self.play.reports else "allowed"]
+        self.sent = assault.numbers["attack"]
         self.notes, self.effects, self.controls = assault.notes, assault.effects, assault.controls
         self.found = found
         self.flows = assault.flows
@@ -292,8 +291,6 @@ class Outcome:
 
     @property
     def is_stopped(self):
-        if not self.play.reports:
-            return self.works
         if self.effects or self.at_application:
             return False
         return self.mode == "off" or self.at_interface == 0
@@ -315,8 +312,7 @@ class Outcome:
         """Whether it is as promised for the mode."""
         if not self.works:
             return False
-        return self.mode == "off" or self.is_stopped and (
-            self.is_reported or not self.play.reports)
+        return self.mode == "off" or self.is_stopped and self.is_reported
 
 
 def randomly4():

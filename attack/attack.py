@@ -59,7 +59,7 @@ def tell(outcome, took, verbose):
     print(f"   {outcome.name:22}{outcome.sent:5} sent {len(outcome.arrivals.left):5} left "
           f"{outcome.at_interface:4} at interfaces {outcome.at_application:3} at programs  "
           f"{'stopped    ' if outcome.is_stopped else 'NOT STOPPED'}  "
-          f"{reasons or ('not reported' if outcome.play.reports else 'nothing to report')}"
+          f"{reasons or 'not reported'}"
           f"{'' if outcome.is_good else '   <-- WRONG'}", flush=True)
     if verbose or not outcome.is_good:
         print(f"      {outcome.play.__doc__.strip()} ({took:.2f} s)")
@@ -98,8 +98,6 @@ def table(results):
 
 
 def cell(outcome):
-    if not outcome.play.reports:
-        return "held" if outcome.is_stopped else "NOT HELD"
     reasons = [reason for right, _, reason in outcome.found if right]
     return ("stopped" if outcome.is_stopped else "NOT STOPPED") + (
         f", {reasons[0]}" if reasons else ", -")
@@ -111,12 +109,12 @@ def measures(results):
     for (mode, fabric), outcomes in results.items():
         place = f"host filter {mode}, {fabric}"
         must = mode != "off"
-        for title, of in (("stopped", [one for one in outcomes]),
-                          ("reported", [one for one in outcomes if one.play.reports])):
-            count = sum(one.is_stopped if title == "stopped" else one.is_reported for one in of)
+        tried = len(outcomes)
+        for title, count in (("stopped", sum(one.is_stopped for one in outcomes)),
+                             ("reported", sum(one.is_reported for one in outcomes))):
             listed.append(measure(f"attacks {title}, {place}", "attacks",
-                                  len(of) if must else f"shown, of {len(of)}", count,
-                                  not must or count == len(of)))
+                                  tried if must else f"shown, of {tried}", count,
+                                  not must or count == tried))
         working = sum(one.works for one in outcomes)
         listed.append(measure(f"controls that work, {place}", "attacks", len(outcomes), working,
                               working == len(outcomes)))

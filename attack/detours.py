@@ -227,9 +227,10 @@ class Stream:
             self.chunk(number) for number in range(self.sent))
 
 
-@attack("flood-flows", reports=False)
+@attack("flood-flows")
 def flood_flows(a):
-    """20,000 allowed datagrams of as many flows, while bystander has a stream to friend."""
+    """20,000 allowed datagrams of as many flows and 2,000 forbidden ones among them, while
+    bystander has a stream to friend."""
     stream = Stream(a.stage)
     time.sleep(0.2)
     flood(a, 20000, 15000)
@@ -252,16 +253,19 @@ def flood_flows(a):
 
 
 def flood(a, count, rate):
-    """Frames that differ in source port and text."""
-    target = a.both(FRIEND)[0]
-    head = bytearray(bytes(
-        Ether(src=a.stage.mac[MALLORY], dst=a.stage.next_mac(FRIEND)) / a.ip(target) /
-        UDP(sport=1, dport=ALLOWED, chksum=0) / Raw(b"rf-allowed-flood-flows-00000.")))
+    """Frames that differ in source port and text: every tenth is followed by one that is forbidden."""
+    allowed, forbidden = (bytearray(bytes(
+        Ether(src=a.stage.mac[MALLORY], dst=a.stage.next_mac(name)) / a.ip(a.both(name)[0]) /
+        UDP(sport=1, dport=port, chksum=0) / Raw(b"rf-%s-flood-flows-00000." % kind)))
+        for name, port, kind in ((FRIEND, ALLOWED, b"allowed"), (VICTIM, OPEN, b"attack")))
     began = time.monotonic()
     for number in range(count):
-        head[34:36] = (30000 + number).to_bytes(2, "big")
-        head[-6:] = b"%05d." % (number + 1)
-        a.inject(bytes(head))
+        for head, which in ((allowed, number), (forbidden, number / 10)):
+            if which == int(which):
+                head[34:36] = (30000 + number).to_bytes(2, "big")
+                head[-6:] = b"%05d." % (which + 1)
+                a.inject(bytes(head))
         if number % 100 == 0:
             time.sleep(max(0, number / rate - (time.monotonic() - began)))
     a.numbers["allowed"] += count
+    a.numbers["attack"] += count // 10

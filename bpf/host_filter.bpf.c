@@ -15,32 +15,37 @@ static __always_inline void flow_key(
     struct rf_flow_key *key, __u32 endpoint, const struct packet *packet, int hook)
 {
     int is_icmp = packet->protocol == PROTOCOL_ICMP || packet->protocol == PROTOCOL_ICMPV6;
-    key->endpoint = endpoint;
-    key->protocol = packet->protocol;
-    __builtin_memset(key->zero, 0, sizeof(key->zero));
     if (hook == RF_FROM) {
+        set_flow(
+            key, endpoint, packet->protocol, packet->source_port, packet->destination_port);
         key->local = packet->source;
         key->remote = packet->destination;
-        key->local_port = packet->source_port;
-        key->remote_port = packet->destination_port;
     } else {
+        set_flow(
+            key, endpoint, packet->protocol,
+            is_icmp ? packet->source_port : packet->destination_port,
+            is_icmp ? packet->destination_port : packet->source_port);
         key->local = packet->destination;
         key->remote = packet->source;
-        key->local_port = is_icmp ? packet->source_port : packet->destination_port;
-        key->remote_port = is_icmp ? packet->destination_port : packet->source_port;
     }
 }
 
-/// Whether a packet that no flow is known of may open one.
-static __always_inline int may_open(const struct packet *packet)
+/// What else has to be known of a packet to judge its flow, as one word.
+static __always_inline __u64 facts_of(int hook, __u8 tcp_flags, __u8 is_reply, __u32 sender)
 {
-    if (packet->protocol == PROTOCOL_TCP) {
-        __u8 flags = packet->tcp_flags & (TCP_SYN | TCP_ACK | TCP_FIN | TCP_RST);
+    return (__u64)sender << 32 | (__u32)is_reply << 16 | (__u32)tcp_flags << 8 | hook;
+}
+
+/// Whether a packet that no flow is known of may open one.
+static __always_inline int may_open(__u8 protocol, __u8 tcp_flags, int is_reply)
+{
+    if (protocol == PROTOCOL_TCP) {
+        __u8 flags = tcp_flags & (TCP_SYN | TCP_ACK | TCP_FIN | TCP_RST);
         // A stream whose opening nobody saw is picked up in the middle, by who called: conntrack
         // does the same.
         return flags == TCP_SYN || flags == TCP_ACK;
     }
-    return !packet->is_reply;
+    return !is_reply;
 }
 
 /// Whether a packet of the flow may come from the sender: whoever answers first is the partner, but
@@ -88,25 +93,43 @@ __noinline int check_error(
     return RF_ADMITTED;
 }
 
+/// Whether the addresses of what may open a flow are whose they should be; else why not.
+static __always_inline __u32 check_addresses(
+    const struct rf_flow_key *key, int hook)
+{
+    if (hook == RF_FROM) {
+        if (!is_own(key->endpoint, &key->local))
+            return RF_SPOOFED;
+        if (key->protocol == PROTOCOL_UDP &&
+            ((key->local_port == 67 && key->remote_port == 68 && is_mapped(&key->local)) ||
+             (key->local_port == 547 && key->remote_port == 546 && !is_mapped(&key->local))))
+            return RF_DHCP;
+        return RF_ADMITTED;
+    }
+    if (!is_multicast(&key->local) && !is_own(key->endpoint, &key->local))
+        return RF_FORWARDED;
+    // What it sends itself never leaves it.
+    return is_own(key->endpoint, &key->remote) ? RF_SPOOFED : RF_ADMITTED;
+}
+
 /// Judges a packet that no live flow accounts for; remembers what it opens.
 __noinline int open_flow(
-    struct verdict *verdict, const struct rf_endpoint *endpoint, const struct packet *packet,
-    struct rf_flow *flow, __u64 hook_sender)
+    struct verdict *verdict, const struct rf_endpoint *endpoint, const struct rf_flow_key *key,
+    struct rf_flow *flow, __u64 facts)
 {
-    struct rf_flow_key key ALIGNED;
-    if (!verdict || !endpoint || !packet)
+    if (!verdict || !endpoint || !key)
         return 0;
-    int hook = hook_sender & 0xff;
-    __u32 sender = hook_sender >> 32;
+    int hook = facts & 0xff;
+    __u8 tcp_flags = facts >> 8;
+    int is_reply = facts >> 16 & 1;
+    __u32 sender = facts >> 32;
     __u32 direction = hook == RF_FROM ? RF_EGRESS : RF_INGRESS;
-    __u64 now = bpf_ktime_get_coarse_ns();
-    int is_syn = packet->protocol == PROTOCOL_TCP &&
-                 (packet->tcp_flags & (TCP_SYN | TCP_ACK)) == TCP_SYN;
-    flow_key(&key, endpoint->number, packet, hook);
-    if (flow && now - flow->seen <= timeout_of(key.protocol, flow->state) && !is_syn &&
-        (hook == RF_FROM || is_partner(flow, &key, sender))) {
+    __u64 now = verdict->now;
+    int is_syn = (tcp_flags & (TCP_SYN | TCP_ACK)) == TCP_SYN;
+    if (flow && now - flow->seen <= timeout_of(key->protocol, flow->state) && !is_syn &&
+        (hook == RF_FROM || is_partner(flow, key, sender))) {
         // Its rule is gone; another may admit it still, judged by who opened it.
-        judge(verdict, &key, flow->remote == RF_UNKNOWN ? 0 : flow->remote, flow->direction);
+        judge(verdict, key, flow->remote == RF_UNKNOWN ? 0 : flow->remote, flow->direction);
         if (verdict->reason == RF_ADMITTED) {
             flow->slot = verdict->slot;
             flow->rule = verdict->rule;
@@ -116,30 +139,14 @@ __noinline int open_flow(
         }
         return 0;
     }
-    if (hook == RF_FROM) {
-        if (!is_own(endpoint->number, &packet->source)) {
-            verdict->reason = RF_SPOOFED;
-            return 0;
-        }
-        if (packet->protocol == PROTOCOL_UDP &&
-            ((packet->source_port == 67 && packet->destination_port == 68 && !packet->is_v6) ||
-             (packet->source_port == 547 && packet->destination_port == 546 && packet->is_v6))) {
-            verdict->reason = RF_DHCP;
-            return 0;
-        }
-    } else if (!is_multicast(packet) && !is_own(endpoint->number, &packet->destination)) {
-        verdict->reason = RF_FORWARDED;
+    verdict->reason = check_addresses(key, hook);
+    if (verdict->reason != RF_ADMITTED)
         return 0;
-    } else if (is_own(endpoint->number, &packet->source)) {
-        // What it sends itself never leaves it.
-        verdict->reason = RF_SPOOFED;
-        return 0;
-    }
-    if (!may_open(packet)) {
+    if (!may_open(key->protocol, tcp_flags, is_reply)) {
         verdict->reason = RF_INVALID;
         return 0;
     }
-    judge(verdict, &key, sender, direction);
+    judge(verdict, key, sender, direction);
     if (verdict->reason != RF_ADMITTED)
         return 0;
     struct rf_flow fresh = {
@@ -153,7 +160,7 @@ __noinline int open_flow(
     if (flow)
         *flow = fresh;
     else
-        remember(endpoint, &key, &fresh);
+        remember(endpoint, key, &fresh);
     count_flow(verdict->slot);
     return 0;
 }
@@ -163,7 +170,7 @@ static __always_inline int follow(
     struct verdict *verdict, struct rf_flow *flow, const struct rf_flow_key *key, __u8 tcp_flags,
     int hook, __u32 sender)
 {
-    __u64 now = bpf_ktime_get_coarse_ns();
+    __u64 now = verdict->now;
     __u32 slot = flow->slot;
     rf_rule rule = flow->rule;
     int is_answer = (hook == RF_FROM) == (flow->direction == RF_INGRESS);
@@ -224,7 +231,7 @@ __noinline int check_fragment(
         .protocol = packet->is_v6 ? 0 : packet->protocol,
         .hook = hook,
     };
-    __u64 now = bpf_ktime_get_coarse_ns();
+    __u64 now = verdict->now;
     if (packet->kind != KIND_FRAGMENT) {
         struct rf_fragment first = {
             .seen = now, .rule = verdict->rule, .slot = verdict->slot, .reason = verdict->reason};
@@ -247,21 +254,20 @@ __noinline int check_fragment(
     return 0;
 }
 
-/// TCP and UDP of known flows in plain packets, which nearly all are; false where it takes a closer
-/// look to say anything.
-static __always_inline int pass_quickly(
-    struct __sk_buff *skb, const struct rf_endpoint *endpoint, int hook, __u32 sender)
+/// Reads TCP and UDP in plain packets, which nearly all are; false where it takes a closer look to
+/// say anything.
+static __always_inline int read_plain(
+    struct __sk_buff *skb, const struct rf_endpoint *endpoint, int hook, struct rf_flow_key *key,
+    __u8 *tcp_flags)
 {
     const __u8 *data = (const __u8 *)(long)skb->data;
     const __u8 *end = (const __u8 *)(long)skb->data_end;
     const struct ethhdr *ethernet = (const struct ethhdr *)data;
-    struct rf_flow_key key ALIGNED = {.endpoint = endpoint->number};
-    struct verdict verdict;
+    struct rf_address *source = hook == RF_FROM ? &key->local : &key->remote;
+    struct rf_address *destination = hook == RF_FROM ? &key->remote : &key->local;
     const __u8 *transport;
     __u32 total;
-    __u8 flags = 0;
-    __u64 *local = (__u64 *)(hook == RF_FROM ? &key.local : &key.remote);
-    __u64 *remote = (__u64 *)(hook == RF_FROM ? &key.remote : &key.local);
+    __u8 protocol;
 
     if (skb->vlan_present || data + ETH_HLEN + 40 > end)
         return 0;
@@ -273,9 +279,9 @@ static __always_inline int pass_quickly(
         if (header[0] != 0x45 || (*(const __u16 *)(header + 6) & bpf_htons(0x3fff)))
             return 0;
         total = bpf_ntohs(*(const __u16 *)(header + 2));
-        key.protocol = header[9];
-        local[1] = (__u64)load32(header + 12) << 32 | bpf_htonl(0xffff);
-        remote[1] = (__u64)load32(header + 16) << 32 | bpf_htonl(0xffff);
+        protocol = header[9];
+        map_v4(source, *(const __be32 *)(header + 12));
+        map_v4(destination, *(const __be32 *)(header + 16));
         transport = header + 20;
         if (total < 40)
             return 0;
@@ -283,10 +289,10 @@ static __always_inline int pass_quickly(
         if (data + ETH_HLEN + 60 > end || header[0] >> 4 != 6)
             return 0;
         total = bpf_ntohs(*(const __u16 *)(header + 4)) + 40;
-        key.protocol = header[6];
-        __builtin_memcpy(local, header + 8, 16);
-        __builtin_memcpy(remote, header + 24, 16);
-        if (is_mapped(&key.local) || is_mapped(&key.remote))
+        protocol = header[6];
+        load128(source, header + 8);
+        load128(destination, header + 24);
+        if (is_mapped(source) || is_mapped(destination))
             return 0;
         transport = header + 40;
         if (total < 60)
@@ -296,25 +302,82 @@ static __always_inline int pass_quickly(
     }
     if (total > skb->len - ETH_HLEN)
         return 0;
-    if (key.protocol == PROTOCOL_TCP) {
-        flags = transport[13];
+    if (protocol == PROTOCOL_TCP) {
+        *tcp_flags = transport[13];
         // A header without options or with some, all of it there.
-        if (transport[12] >> 4 < 5 || !has_valid_flags(flags) ||
+        if (transport[12] >> 4 < 5 || !has_valid_flags(*tcp_flags) ||
             (transport - header) + (transport[12] >> 4) * 4 > total)
             return 0;
-    } else if (key.protocol != PROTOCOL_UDP || skb->gso_size ||
+    } else if (protocol != PROTOCOL_UDP || skb->gso_size ||
                bpf_ntohs(*(const __u16 *)(transport + 4)) != total - (transport - header)) {
         return 0;
     }
-    __u16 source = bpf_ntohs(*(const __u16 *)transport);
-    __u16 destination = bpf_ntohs(*(const __u16 *)(transport + 2));
-    key.local_port = hook == RF_FROM ? source : destination;
-    key.remote_port = hook == RF_FROM ? destination : source;
-    struct rf_flow *flow = bpf_map_lookup_elem(&flows, &key);
-    if (!flow || !follow(&verdict, flow, &key, flags, hook, sender))
-        return 0;
-    count_packet(verdict.slot, skb->len - ETH_HLEN);
+    __u16 source_port = bpf_ntohs(*(const __u16 *)transport);
+    __u16 destination_port = bpf_ntohs(*(const __u16 *)(transport + 2));
+    if (hook == RF_FROM)
+        set_flow(key, endpoint->number, protocol, source_port, destination_port);
+    else
+        set_flow(key, endpoint->number, protocol, destination_port, source_port);
     return 1;
+}
+
+/// Says on a packet who sent it, whatever was there before.
+static __always_inline void identify(struct __sk_buff *skb, const struct rf_endpoint *endpoint)
+{
+    skb->mark = (skb->mark & ~settings.identity_mask) |
+                (endpoint->number << settings.identity_shift & settings.identity_mask);
+}
+
+/// Refuses a plain packet.
+static __always_inline int refuse_plain(
+    const struct rf_endpoint *endpoint, const struct rf_flow_key *flow,
+    const struct verdict *verdict, int hook, __u32 sender, __u32 bytes)
+{
+    struct rf_refused_key key;
+    if (hook == RF_FROM) {
+        set_refused(
+            &key, endpoint->number, flow->local_port, flow->remote_port, flow->protocol, hook,
+            verdict->reason, 0, sender);
+        key.source = flow->local;
+        key.destination = flow->remote;
+    } else {
+        set_refused(
+            &key, endpoint->number, flow->remote_port, flow->local_port, flow->protocol, hook,
+            verdict->reason, 0, sender);
+        key.source = flow->remote;
+        key.destination = flow->local;
+    }
+    refuse(endpoint, &key, verdict->reason, bytes, verdict->now);
+    return DROP;
+}
+
+/// Refuses a packet for what it is.
+static __noinline int refuse_packet(
+    const struct rf_endpoint *endpoint, const struct packet *packet, __u64 reason_hook_sender,
+    __u32 bytes, __u64 now)
+{
+    __u32 reason = reason_hook_sender & 0xff;
+    struct rf_refused_key key;
+    int is_message = packet->kind == KIND_ERROR || packet->kind == KIND_CONTROL;
+    set_refused(
+        &key, endpoint->number, packet->source_port,
+        is_message ? packet->type << 8 | packet->code : packet->destination_port,
+        packet->protocol, reason_hook_sender >> 8 & 0xff, reason, packet->kind != KIND_FLOW,
+        reason_hook_sender >> 32);
+    key.source = packet->source;
+    key.destination = packet->destination;
+    refuse(endpoint, &key, reason, bytes, now);
+    return DROP;
+}
+
+/// Judges by its flow: the one judgement of plain packets and of those that were read closely.
+static __always_inline void judge_flow(
+    struct verdict *verdict, const struct rf_endpoint *endpoint, const struct rf_flow_key *key,
+    __u8 tcp_flags, __u8 is_reply, int hook, __u32 sender)
+{
+    struct rf_flow *flow = flow_of(key);
+    if (!flow || !follow(verdict, flow, key, tcp_flags, hook, sender))
+        open_flow(verdict, endpoint, key, flow, facts_of(hook, tcp_flags, is_reply, sender));
 }
 
 static __always_inline int filter(struct __sk_buff *skb, int hook)
@@ -324,19 +387,27 @@ static __always_inline int filter(struct __sk_buff *skb, int hook)
     // Attached before it is known: closed.
     if (!endpoint)
         return DROP;
-    struct packet packet = {};
-    struct verdict verdict = {};
-    struct rf_flow_key key ALIGNED;
-    struct ethhdr ethernet;
-    __u32 sender = hook == RF_TO ? (skb->mark & settings.identity_mask) >> settings.identity_shift : endpoint->number;
-    int reason;
+    __u32 sender = hook == RF_TO
+                       ? (skb->mark & settings.identity_mask) >> settings.identity_shift
+                       : endpoint->number;
+    __u32 bytes = skb->len > ETH_HLEN ? skb->len - ETH_HLEN : 0;
+    struct verdict verdict = {.now = bpf_ktime_get_coarse_ns()};
+    struct rf_flow_key key;
+    __u8 tcp_flags = 0;
 
-    if (pass_quickly(skb, endpoint, hook, sender)) {
+    if (read_plain(skb, endpoint, hook, &key, &tcp_flags)) {
+        judge_flow(&verdict, endpoint, &key, tcp_flags, 0, hook, sender);
+        if (verdict.reason != RF_ADMITTED)
+            return refuse_plain(endpoint, &key, &verdict, hook, sender, bytes);
+        count_packet(verdict.slot, bytes);
         if (hook == RF_FROM)
-            skb->mark = (skb->mark & ~settings.identity_mask) |
-                        (endpoint->number << settings.identity_shift & settings.identity_mask);
+            identify(skb, endpoint);
         return PASS;
     }
+
+    struct packet packet = {};
+    struct ethhdr ethernet;
+    int reason;
     if (bpf_skb_load_bytes(skb, 0, &ethernet, sizeof(ethernet))) {
         reason = RF_MALFORMED;
         goto out;
@@ -351,7 +422,7 @@ static __always_inline int filter(struct __sk_buff *skb, int hook)
     }
     if (hook == RF_TO && !(ethernet.h_dest[0] & 1) && !same_mac(ethernet.h_dest, endpoint->mac)) {
         // A frame that a bridge floods because it doesn't know better: nobody's attempt.
-        count_refused(endpoint, RF_FLOODED, skb->len - ETH_HLEN);
+        count_refused(endpoint, RF_FLOODED, bytes);
         return DROP;
     }
     if (skb->vlan_present || ethernet.h_proto == bpf_htons(ETH_P_8021Q) ||
@@ -381,9 +452,8 @@ static __always_inline int filter(struct __sk_buff *skb, int hook)
     }
     if (packet.kind == KIND_FLOW) {
         flow_key(&key, endpoint->number, &packet, hook);
-        struct rf_flow *flow = flow_of(&key);
-        if (!flow || !follow(&verdict, flow, &key, packet.tcp_flags, hook, sender))
-            open_flow(&verdict, endpoint, &packet, flow, (__u64)sender << 32 | hook);
+        judge_flow(
+            &verdict, endpoint, &key, packet.tcp_flags, packet.is_reply, hook, sender);
     } else if ((reason = check_source(endpoint, &packet, hook, sender)) != RF_ADMITTED) {
         goto out;
     } else if (packet.kind == KIND_ERROR) {
@@ -394,9 +464,9 @@ static __always_inline int filter(struct __sk_buff *skb, int hook)
     } else if (packet.kind == KIND_CONTROL) {
         reason = hook == RF_FROM ? check_control_from(skb, endpoint, &packet)
                                  : check_control_to(&packet, sender);
-        if (hook == RF_TO && reason == RF_INVALID && is_multicast(&packet)) {
+        if (hook == RF_TO && reason == RF_INVALID && is_multicast(&packet.destination)) {
             // What hosts say to routers, and a bridge to everybody: nobody's attempt either.
-            count_refused(endpoint, RF_MULTICAST, skb->len - ETH_HLEN);
+            count_refused(endpoint, RF_MULTICAST, bytes);
             return DROP;
         }
         goto out;
@@ -405,15 +475,13 @@ static __always_inline int filter(struct __sk_buff *skb, int hook)
         check_fragment(&verdict, &packet, endpoint->number, hook);
     reason = verdict.reason;
     if (reason == RF_ADMITTED)
-        count_packet(verdict.slot, skb->len - ETH_HLEN);
+        count_packet(verdict.slot, bytes);
 out:
-    if (reason != RF_ADMITTED) {
-        refuse(skb, endpoint, &packet, (__u64)sender << 32 | hook << 8 | reason);
-        return DROP;
-    }
+    if (reason != RF_ADMITTED)
+        return refuse_packet(
+            endpoint, &packet, (__u64)sender << 32 | hook << 8 | reason, bytes, verdict.now);
     if (hook == RF_FROM)
-        skb->mark = (skb->mark & ~settings.identity_mask) |
-                    (endpoint->number << settings.identity_shift & settings.identity_mask);
+        identify(skb, endpoint);
     return PASS;
 }
 

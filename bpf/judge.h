@@ -9,6 +9,7 @@
 /// What is known about the packet's fate.
 struct verdict {
     rf_rule rule;
+    __u64 now;
     __u32 slot;
     /// rf_reason
     __u32 reason;
@@ -29,6 +30,18 @@ static __always_inline __u64 timeout_of(__u8 protocol, __u8 state)
         return 30 * SECOND;
     }
     return 600 * SECOND;
+}
+
+/// Writes what stands before the addresses of a flow's key as one word.
+static __always_inline void set_flow(
+    struct rf_flow_key *key, __u64 endpoint, __u64 protocol, __u64 local_port, __u64 remote_port)
+{
+#if __BYTE_ORDER__ == __ORDER_LITTLE_ENDIAN__
+    __u64 word = endpoint | protocol << 16 | local_port << 32 | remote_port << 48;
+#else
+    __u64 word = endpoint << 48 | protocol << 40 | local_port << 16 | remote_port;
+#endif
+    __builtin_memcpy(key, &word, sizeof(word));
 }
 
 static __always_inline __u32 network_class(__u32 endpoint, const struct rf_address *address)
@@ -75,47 +88,46 @@ static __always_inline __u32 caller_class(
     return found;
 }
 
-/// What the search through the prefix lengths of a class carries along.
-struct search {
-    struct rf_admission_key key;
-    rf_shape left;
-    __u16 port;
-    __u8 protocol;
-    __u8 zero;
-    struct verdict *verdict;
-};
-
-/// Looks for an admission of the next prefix length; 1 ends the search.
-static long next_length(__u32 index, struct search *search)
+static __always_inline int is_live(rf_rule rule, __u32 slot)
 {
-    rf_shape left = search->left;
-    if (!left)
-        return 1;
-    __u32 bit = __builtin_ctz(left) & 31;
-    struct rf_admission_key *key = &search->key;
-    search->left = left & (left - 1);
+    rf_rule *live = bpf_map_lookup_elem(&rules, &slot);
+    return rule && live && *live == rule;
+}
+
+/// Looks for an admission of one shape, if its rule is live.
+static __always_inline int find_admission(
+    struct verdict *verdict, const struct rf_flow_key *flow, __u32 class, __u32 direction,
+    __u16 port, __u32 bit)
+{
+    struct rf_admission_key key;
+    __u64 protocol = flow->protocol, protocol_bits = 8, port_bits = 0, prefix = 0;
     if (bit < RF_SHAPE_PROTOCOLS) {
-        key->protocol = search->protocol;
-        key->protocol_bits = 8;
-        key->port_bits = bit;
-        key->port = search->port & ~(0xffffU >> bit);
+        port_bits = bit;
+        prefix = port & ~(0xffffU >> bit);
     } else {
-        key->protocol_bits = bit - RF_SHAPE_PROTOCOLS;
-        key->protocol = search->protocol & ~(0xffU >> (key->protocol_bits & 7));
-        key->port_bits = 0;
-        key->port = 0;
+        protocol_bits = bit - RF_SHAPE_PROTOCOLS;
+        protocol &= ~(0xffU >> (protocol_bits & 7));
     }
-    struct rf_admission *admission = bpf_map_lookup_elem(&admissions, key);
+#if __BYTE_ORDER__ == __ORDER_LITTLE_ENDIAN__
+    __u64 words[2] = {
+        flow->endpoint | (__u64)class << 32,
+        prefix | protocol << 16 | protocol_bits << 24 | port_bits << 32 | (__u64)direction << 40};
+#else
+    __u64 words[2] = {
+        (__u64)flow->endpoint << 32 | class,
+        prefix << 48 | protocol << 40 | protocol_bits << 32 | port_bits << 24 | direction << 16};
+#endif
+    __builtin_memcpy(&key, words, sizeof(key));
+    struct rf_admission *admission = bpf_map_lookup_elem(&admissions, &key);
     if (!admission)
         return 0;
     __u32 slot = admission->slot;
-    rf_rule rule = (__u64)key->endpoint << 32 | admission->mark;
-    rf_rule *live = bpf_map_lookup_elem(&rules, &slot);
-    if (!live || *live != rule)
+    rf_rule rule = (__u64)flow->endpoint << 32 | admission->mark;
+    if (!is_live(rule, slot))
         return 0;
-    search->verdict->rule = rule;
-    search->verdict->slot = slot;
-    search->verdict->reason = RF_ADMITTED;
+    verdict->rule = rule;
+    verdict->slot = slot;
+    verdict->reason = RF_ADMITTED;
     return 1;
 }
 
@@ -142,21 +154,18 @@ __noinline int judge(
         port = flow->remote_port;
     if (!class)
         return 0;
+    // Most rules name single ports: those are looked for without asking what else there is.
+    if (find_admission(verdict, flow, class, direction, port, 16))
+        return 0;
     struct rf_shape_key shape_key = {
         .endpoint = flow->endpoint, .peer_class = class, .direction = direction};
     rf_shape *shape = bpf_map_lookup_elem(&shapes, &shape_key);
-    if (!shape)
-        return 0;
-    struct search search = {
-        .key = {.endpoint = flow->endpoint, .peer_class = class, .direction = direction},
-        .left = *shape,
-        .port = port,
-        .protocol = flow->protocol,
-    };
-    struct verdict found = {.reason = verdict->reason};
-    search.verdict = &found;
-    bpf_loop(RF_SHAPE_BITS, next_length, &search, 0);
-    *verdict = found;
+    rf_shape left = shape ? *shape & ~(1U << 16) : 0;
+    for (int count = 0; count < RF_SHAPE_BITS && left; count++) {
+        if (find_admission(verdict, flow, class, direction, port, __builtin_ctz(left) & 31))
+            return 0;
+        left &= left - 1;
+    }
     return 0;
 }
 
@@ -176,22 +185,10 @@ static __always_inline void count_flow(__u32 slot)
         count->flows++;
 }
 
-static __always_inline int is_live(rf_rule rule, __u32 slot)
+static __always_inline __u64 *usage_of(__u32 number, enum rf_usage what)
 {
-    rf_rule *live = bpf_map_lookup_elem(&rules, &slot);
-    return rule && live && *live == rule;
-}
-
-/// The number of entries that an initiator holds on the whole host; makes the counter where there is none.
-static __always_inline __u64 *usage_of(__u32 endpoint, __u32 initiator)
-{
-    struct rf_usage_key key = {.endpoint = endpoint, .initiator = initiator};
-    __u64 *count = bpf_map_lookup_elem(&usage, &key);
-    if (count)
-        return count;
-    __u64 zero = 0;
-    bpf_map_update_elem(&usage, &key, &zero, BPF_NOEXIST);
-    return bpf_map_lookup_elem(&usage, &key);
+    __u32 index = number * RF_USAGES + what;
+    return bpf_map_lookup_elem(&usage, &index);
 }
 
 /// Remembers an admitted flow.
@@ -203,7 +200,8 @@ static __always_inline void remember(
 {
     __u32 initiator = flow->direction == RF_EGRESS ? endpoint->number : flow->remote;
     // Whoever is outside can have any number of addresses: they share what each endpoint gives them.
-    __u64 *count = usage_of(initiator ? 0 : endpoint->number, initiator);
+    __u64 *count = initiator ? usage_of(initiator, RF_USAGE_OWN)
+                             : usage_of(endpoint->number, RF_USAGE_OUTSIDE);
     if (count && *count < endpoint->flow_budget &&
         bpf_map_update_elem(&flows, key, flow, BPF_NOEXIST) == 0) {
         __sync_fetch_and_add(count, 1);
@@ -211,7 +209,7 @@ static __always_inline void remember(
     }
     __u32 zero = 0;
     __u32 *used = bpf_map_lookup_elem(&overflow_used, &zero);
-    if (used)
+    if (used && !*used)
         *used = 1;
     bpf_map_update_elem(&overflow_flows, key, flow, BPF_ANY);
 }

@@ -29,12 +29,14 @@ MAP(admissions, BPF_MAP_TYPE_HASH, BPF_F_NO_PREALLOC, struct rf_admission_key,
     struct rf_admission);
 MAP(rules, BPF_MAP_TYPE_ARRAY, 0, __u32, rf_rule);
 MAP(rule_counts, BPF_MAP_TYPE_PERCPU_ARRAY, 0, __u32, struct rf_rule_count);
-MAP(flows, BPF_MAP_TYPE_HASH, BPF_F_NO_PREALLOC, struct rf_flow_key, struct rf_flow);
+// Made at once: memory that is taken as flows come costs each of them several times its lookups.
+MAP(flows, BPF_MAP_TYPE_HASH, 0, struct rf_flow_key, struct rf_flow);
 // Flows of initiators that have used up their share of the table: they compete with each other.
 MAP(overflow_flows, BPF_MAP_TYPE_LRU_HASH, 0, struct rf_flow_key, struct rf_flow);
 // Not 0 once a flow has gone there: until then nobody has to look.
 MAP(overflow_used, BPF_MAP_TYPE_ARRAY, 0, __u32, __u32);
-MAP(usage, BPF_MAP_TYPE_HASH, BPF_F_NO_PREALLOC, struct rf_usage_key, __u64);
+// At the endpoint's number times RF_USAGES plus what is counted.
+MAP(usage, BPF_MAP_TYPE_ARRAY, 0, __u32, __u64);
 MAP(fragments, BPF_MAP_TYPE_LRU_HASH, 0, struct rf_fragment_key, struct rf_fragment);
 MAP(refused, BPF_MAP_TYPE_HASH, BPF_F_NO_PREALLOC, struct rf_refused_key, struct rf_refused);
 // At the endpoint's number times RF_REASONS plus the reason.

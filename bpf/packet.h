@@ -54,6 +54,19 @@ static __always_inline __be32 load32(const __u8 *bytes)
     return word;
 }
 
+/// An address of IPv6 out of a packet, where words may stand anywhere.
+static __always_inline void load128(struct rf_address *to, const __u8 *from)
+{
+    const __u32 *words = (const __u32 *)from;
+#if __BYTE_ORDER__ == __ORDER_LITTLE_ENDIAN__
+    to->words[0] = words[0] | (__u64)words[1] << 32;
+    to->words[1] = words[2] | (__u64)words[3] << 32;
+#else
+    to->words[0] = (__u64)words[0] << 32 | words[1];
+    to->words[1] = (__u64)words[2] << 32 | words[3];
+#endif
+}
+
 struct packet {
     struct rf_address source;
     struct rf_address destination;
@@ -83,35 +96,39 @@ struct packet {
 
 static __always_inline void map_v4(struct rf_address *to, __be32 from)
 {
-    __u64 *words = (__u64 *)to;
-    words[0] = 0;
-    words[1] = (__u64)from << 32 | bpf_htonl(0xffff);
+    to->words[0] = 0;
+#if __BYTE_ORDER__ == __ORDER_LITTLE_ENDIAN__
+    to->words[1] = (__u64)from << 32 | 0xffff0000;
+#else
+    to->words[1] = (__u64)0xffff << 32 | from;
+#endif
 }
 
 static __always_inline int same_address(const struct rf_address *a, const struct rf_address *b)
 {
-    const __u64 *left = (const __u64 *)a, *right = (const __u64 *)b;
-    return left[0] == right[0] && left[1] == right[1];
+    return a->words[0] == b->words[0] && a->words[1] == b->words[1];
 }
 
 /// ::ffff:0:0/96: how IPv4 addresses are held here.
 static __always_inline int is_mapped(const struct rf_address *address)
 {
-    const __u64 *words = (const __u64 *)address;
-    return words[0] == 0 && (__u32)words[1] == bpf_htonl(0xffff);
+#if __BYTE_ORDER__ == __ORDER_LITTLE_ENDIAN__
+    return address->words[0] == 0 && (__u32)address->words[1] == 0xffff0000;
+#else
+    return address->words[0] == 0 && address->words[1] >> 32 == 0xffff;
+#endif
 }
 
 static __always_inline int is_zero(const struct rf_address *address)
 {
-    const __u64 *words = (const __u64 *)address;
-    return words[0] == 0 && words[1] == 0;
+    return address->words[0] == 0 && address->words[1] == 0;
 }
 
 /// 224.0.0.0/4, 255.255.255.255, ff00::/8.
-static __always_inline int is_multicast(const struct packet *packet)
+static __always_inline int is_multicast(const struct rf_address *address)
 {
-    const __u8 *bytes = packet->destination.bytes;
-    if (packet->is_v6)
+    const __u8 *bytes = (const __u8 *)address;
+    if (!is_mapped(address))
         return bytes[0] == 0xff;
     return (bytes[12] & 0xf0) == 0xe0 || (bytes[12] & bytes[13] & bytes[14] & bytes[15]) == 0xff;
 }
@@ -246,8 +263,8 @@ __noinline int read_v4(
         return RF_MALFORMED;
     if (bpf_skb_load_bytes(skb, offset, header, sizeof(header)))
         return RF_MALFORMED;
-    map_v4(&packet->source, *(__be32 *)(header + 12));
-    map_v4(&packet->destination, *(__be32 *)(header + 16));
+    map_v4(&packet->source, load32(header + 12));
+    map_v4(&packet->destination, load32(header + 16));
     packet->protocol = header[9];
     packet->hop_limit = header[8];
     __u32 size = (header[0] & 0xf) * 4;

@@ -1,8 +1,7 @@
 // Refused packets: every one is counted, every flow of them is kept as long as there is room.
 #pragma once
 
-#include "maps.h"
-#include "packet.h"
+#include "judge.h"
 
 static __always_inline void count_refused(
     const struct rf_endpoint *endpoint, __u32 reason, __u32 bytes)
@@ -15,49 +14,32 @@ static __always_inline void count_refused(
     }
 }
 
-__noinline int refuse(
-    struct __sk_buff *skb, const struct rf_endpoint *endpoint, const struct packet *packet,
-    __u64 reason_hook_sender)
+/// Writes what stands before the addresses of a refused flow's key as two words.
+static __always_inline void set_refused(
+    struct rf_refused_key *key, __u64 endpoint, __u64 source_port, __u64 destination_port,
+    __u64 protocol, __u64 hook, __u64 reason, __u64 is_portless, __u64 sender)
 {
-    if (!endpoint || !packet)
-        return 0;
-    __u32 reason = reason_hook_sender & 0xff;
-    __u32 hook = reason_hook_sender >> 8 & 0xff;
-    __u32 bytes = skb->len > ETH_HLEN ? skb->len - ETH_HLEN : 0;
-    count_refused(endpoint, reason, bytes);
-    struct rf_refused_key key = {
-        .endpoint = endpoint->number,
-        .source_port = packet->source_port,
-        .destination_port = packet->destination_port,
-        .protocol = packet->protocol,
-        .hook = hook,
-        .reason = reason,
-        .is_portless = packet->kind != KIND_FLOW,
-        .sender = reason_hook_sender >> 32,
-        .source = packet->source,
-        .destination = packet->destination,
-    };
-    if (packet->kind == KIND_ERROR || packet->kind == KIND_CONTROL)
-        key.destination_port = packet->type << 8 | packet->code;
-    __u64 now = bpf_ktime_get_coarse_ns();
-    struct rf_refused *known = bpf_map_lookup_elem(&refused, &key);
-    if (known) {
-        __sync_fetch_and_add(&known->packets, 1);
-        __sync_fetch_and_add(&known->bytes, bytes);
-        known->last = now;
-        return 0;
-    }
-    struct rf_usage_key usage_key = {.endpoint = endpoint->number, .initiator = RF_UNKNOWN};
-    __u64 *kept = bpf_map_lookup_elem(&usage, &usage_key);
-    if (!kept) {
-        __u64 zero = 0;
-        bpf_map_update_elem(&usage, &usage_key, &zero, BPF_NOEXIST);
-        kept = bpf_map_lookup_elem(&usage, &usage_key);
-    }
+#if __BYTE_ORDER__ == __ORDER_LITTLE_ENDIAN__
+    __u64 words[2] = {
+        endpoint | source_port << 32 | destination_port << 48,
+        protocol | hook << 8 | reason << 16 | is_portless << 24 | sender << 32};
+#else
+    __u64 words[2] = {
+        endpoint << 32 | source_port << 16 | destination_port,
+        protocol << 56 | hook << 48 | reason << 40 | is_portless << 32 | sender};
+#endif
+    __builtin_memcpy(key, words, sizeof(words));
+}
+
+/// The first packet of a refused flow: keeps the flow as long as there is room, and tells of it.
+static __noinline int keep_refused(
+    const struct rf_endpoint *endpoint, const struct rf_refused_key *key, __u32 bytes, __u64 now)
+{
+    __u64 *kept = usage_of(endpoint->number, RF_USAGE_REFUSED);
     if (!kept || *kept >= endpoint->refusal_budget)
         return 0;
     struct rf_refused first = {.packets = 1, .bytes = bytes, .first = now, .last = now};
-    if (bpf_map_update_elem(&refused, &key, &first, BPF_NOEXIST))
+    if (bpf_map_update_elem(&refused, key, &first, BPF_NOEXIST))
         return 0;
     __sync_fetch_and_add(kept, 1);
     struct rf_event *event = bpf_ringbuf_reserve(&events, sizeof(*event), 0);
@@ -69,8 +51,24 @@ __noinline int refuse(
         return 0;
     }
     event->time = now;
-    event->flow = key;
+    event->flow = *key;
     event->bytes = bytes;
+    event->zero = 0;
     bpf_ringbuf_submit(event, 0);
     return 0;
+}
+
+static __always_inline void refuse(
+    const struct rf_endpoint *endpoint, const struct rf_refused_key *key, __u32 reason,
+    __u32 bytes, __u64 now)
+{
+    count_refused(endpoint, reason, bytes);
+    struct rf_refused *known = bpf_map_lookup_elem(&refused, key);
+    if (!known) {
+        keep_refused(endpoint, key, bytes, now);
+        return;
+    }
+    __sync_fetch_and_add(&known->packets, 1);
+    __sync_fetch_and_add(&known->bytes, bytes);
+    known->last = now;
 }

@@ -12,15 +12,15 @@ struct BPFObjectsPlugin: BuildToolPlugin {
         let inputs =
             names.filter { $0.hasSuffix(".c") || $0.hasSuffix(".h") }.sorted()
             .map { folder.appending(path: $0) } + [include.appending(path: "ringfence_abi.h")]
-        let output = context.pluginWorkDirectoryURL.appending(path: "HostFilterObject.swift")
-        return [
-            .buildCommand(
-                displayName: "Compiling bpf/host_filter.bpf.c",
-                executable: try context.tool(named: "EmbedBPF").url,
+        let compiler = try context.tool(named: "EmbedBPF").url
+        return [("host_filter", "hostFilter"), ("vary", "vary")].map { file, name in
+            let output = context.pluginWorkDirectoryURL.appending(path: "\(name)Object.swift")
+            return .buildCommand(
+                displayName: "Compiling bpf/\(file).bpf.c", executable: compiler,
                 arguments: [
-                    folder.appending(path: "host_filter.bpf.c").path, include.path, output.path,
+                    folder.appending(path: "\(file).bpf.c").path, include.path, output.path, name,
                 ],
                 inputFiles: inputs, outputFiles: [output])
-        ]
+        }
     }
 }

@@ -2,12 +2,14 @@ import Foundation
 
 /// Compiles an eBPF program with the toolchain's clang and writes it as a Swift file.
 ///
-/// Usage: EmbedBPF SOURCE INCLUDE-FOLDER OUTPUT
+/// Usage: EmbedBPF SOURCE INCLUDE-FOLDER OUTPUT NAME
 @main
 struct EmbedBPF {
     static func main() throws {
         let arguments = CommandLine.arguments
-        guard arguments.count == 4 else { fail("usage: EmbedBPF SOURCE INCLUDE-FOLDER OUTPUT") }
+        guard arguments.count == 5 else {
+            fail("usage: EmbedBPF SOURCE INCLUDE-FOLDER OUTPUT NAME")
+        }
         let (source, include, output) = (arguments[1], arguments[2], arguments[3])
         let object = output + ".o"
         try compile(source, including: include, to: object)
@@ -15,7 +17,7 @@ struct EmbedBPF {
         // A string compiles at once, an array of so many numbers takes seconds.
         let text = """
             extension BPFObjects {
-                static let hostFilterBase64: StaticString = "\(bytes.base64EncodedString())"
+                static let \(arguments[4])Base64: StaticString = "\(bytes.base64EncodedString())"
             }
 
             """

@@ -40,7 +40,7 @@ extension HostFilter {
         }
         for address in wanted.own.subtracting(before.own) {
             try maps.own.set(
-                1, for: rf_own_key(endpoint: number, address: rf_address(address)))
+                1, for: rf_own_key(endpoint: number, zero: 0, address: rf_address(address)))
         }
         try remove(before, unless: wanted, at: number)
         let retired = try retire(before.rules.subtracting(wanted.rules), at: number)
@@ -52,7 +52,7 @@ extension HostFilter {
         _ before: HostEntries, unless wanted: HostEntries, at number: UInt32
     ) throws(BPFError) {
         for address in before.own.subtracting(wanted.own) {
-            try maps.own.remove(rf_own_key(endpoint: number, address: rf_address(address)))
+            try maps.own.remove(rf_own_key(endpoint: number, zero: 0, address: rf_address(address)))
         }
         for key in before.peers.keys where wanted.peers[key] == nil {
             try maps.peers.remove(.init(key, at: number))
@@ -123,10 +123,12 @@ extension HostFilter {
 
     /// Takes the flows of addresses away that an endpoint has no more.
     private func forgetFlows(of number: UInt32, except own: Set<IPAddress>) throws(BPFError) {
-        for (key, _) in try maps.flows.entries() where key.endpoint == number {
+        for (key, _) in try maps.flows.entries()
+        where key.endpoint == UInt16(truncatingIfNeeded: number) {
             if key.local.address.map({ !own.contains($0) }) ?? true { try maps.flows.remove(key) }
         }
-        for (key, _) in try maps.overflowFlows.entries() where key.endpoint == number {
+        for (key, _) in try maps.overflowFlows.entries()
+        where key.endpoint == UInt16(truncatingIfNeeded: number) {
             if key.local.address.map({ !own.contains($0) }) ?? true {
                 try maps.overflowFlows.remove(key)
             }

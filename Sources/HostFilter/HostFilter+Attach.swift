@@ -33,9 +33,14 @@ extension HostFilter {
         var failures: [Int32: BPFError] = [:]
         let kept = Set(wanted.keys.map(\.interface))
         for interface in posts.keys where !kept.contains(interface) { try leave(interface) }
+        let share = maps.capacity.flowShare(of: Set(wanted.keys.map(\.number)).count)
+        let isOther = share != flowShare
+        flowShare = share
         for (post, endpoint) in wanted {
             do throws(BPFError) {
-                try take(post, of: endpoint)
+                if isOther || posts[post.interface] != post { try setPost(post, of: endpoint) }
+                try attach(.toEndpoint, programs.to, to: post.interface)
+                try attach(.fromEndpoint, programs.from, to: post.interface)
             } catch {
                 failures[post.interface] = error
             }
@@ -46,16 +51,10 @@ extension HostFilter {
     /// What stands at an interface.
     public func post(at interface: Int32) -> Post? { posts[interface] }
 
-    private func take(_ post: Post, of endpoint: NamespaceID) throws(BPFError) {
-        if posts[post.interface] != post { try setPost(post, of: endpoint) }
-        try attach(.toEndpoint, programs.to, to: post.interface)
-        try attach(.fromEndpoint, programs.from, to: post.interface)
-    }
-
     func setPost(_ post: Post, of endpoint: NamespaceID) throws(BPFError) {
         var entry = rf_endpoint()
         entry.number = post.number
-        entry.flow_budget = UInt32(clamping: maps.capacity.flowBudget)
+        entry.flow_budget = UInt32(clamping: flowShare)
         entry.refusal_budget = UInt32(Maps.refusalBudget)
         entry.space = endpoint.inode
         withUnsafeMutableBytes(of: &entry.mac) { $0.copyBytes(from: post.hardwareAddress) }

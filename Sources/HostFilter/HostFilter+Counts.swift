@@ -123,9 +123,9 @@ extension HostFilter {
             flows[flow, default: .zero] += Count(packets: value.packets, bytes: value.bytes)
         }
         for (endpoint, count) in freed {
-            let key = rf_usage_key(endpoint: endpoint, initiator: UInt32.max)
-            let used = try maps.usage.value(of: key) ?? 0
-            try maps.usage.set(used - min(count, used), for: key)
+            let index = Self.usage(of: endpoint, RF_USAGE_REFUSED)
+            let used = try maps.usage.value(of: index) ?? 0
+            try maps.usage.set(used - min(count, used), for: index)
         }
         return flows
     }
@@ -140,20 +140,34 @@ extension HostFilter {
         var time = timespec()
         clock_gettime(CLOCK_MONOTONIC, &time)
         let now = UInt64(time.tv_sec) * 1_000_000_000 + UInt64(time.tv_nsec)
-        var usage: [UInt64: UInt64] = [:]
+        var usage: [UInt32: UInt64] = [:]
         for (key, flow) in try maps.flows.entries() {
             if now > flow.seen, now - flow.seen > Self.timeout(key.protocol, flow.state) {
                 try maps.flows.remove(key)
                 continue
             }
-            let initiator = flow.direction == RF_EGRESS.rawValue ? key.endpoint : flow.remote
-            let holder = initiator == 0 ? key.endpoint : 0
-            usage[UInt64(holder) << 32 | UInt64(initiator), default: 0] += 1
+            let endpoint = UInt32(key.endpoint)
+            let initiator = flow.direction == RF_EGRESS.rawValue ? endpoint : flow.remote
+            let index =
+                initiator == 0
+                ? Self.usage(of: endpoint, RF_USAGE_OUTSIDE)
+                : Self.usage(of: initiator, RF_USAGE_OWN)
+            usage[index, default: 0] += 1
         }
-        for (key, count) in try maps.usage.entries() where key.initiator != UInt32.max {
-            let actual = usage[UInt64(key.endpoint) << 32 | UInt64(key.initiator)] ?? 0
-            if actual != count { try maps.usage.set(actual, for: key) }
+        for number in numbers.values {
+            for kind in [RF_USAGE_OWN, RF_USAGE_OUTSIDE] {
+                let index = Self.usage(of: number, kind)
+                let actual = usage[index] ?? 0
+                if try maps.usage.value(of: index) != actual {
+                    try maps.usage.set(actual, for: index)
+                }
+            }
         }
+    }
+
+    /// Where it is counted what is held on behalf of an endpoint.
+    static func usage(of number: UInt32, _ kind: rf_usage) -> UInt32 {
+        number * UInt32(RF_USAGES.rawValue) + UInt32(kind.rawValue)
     }
 
     /// Idle time in ns: `timeout_of` in bpf/judge.h.

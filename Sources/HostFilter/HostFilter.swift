@@ -46,6 +46,8 @@ public final class HostFilter {
     var freeSlots: [UInt32] = []
     /// What stands at each guarded interface of the host.
     var posts: [Int32: Post] = [:]
+    /// How many flows an initiator may have in the table, as the posts say; 0 is not known.
+    var flowShare = 0
     /// By address: who is local.
     var locals: [IPAddress: UInt32] = [:]
 
@@ -104,7 +106,7 @@ public final class HostFilter {
             endpoints: (counts["endpoints"] ?? 0) / 4, own: counts["own"] ?? 0,
             peers: counts["peers"] ?? 0, networks: counts["networks"] ?? 0,
             shapes: counts["shapes"] ?? 0, admissions: counts["admissions"] ?? 0,
-            rules: counts["rules"] ?? 0)
+            rules: counts["rules"] ?? 0, flows: counts["flows"] ?? 0)
     }
 
     /// Loads the programs over the maps that are pinned in a folder, or that come to be there.

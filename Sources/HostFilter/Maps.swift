@@ -15,7 +15,7 @@ final class Maps {
     let ruleCounts: BPFMap<UInt32, rf_rule_count>
     let flows: BPFMap<rf_flow_key, rf_flow>
     let overflowFlows: BPFMap<rf_flow_key, rf_flow>
-    let usage: BPFMap<rf_usage_key, UInt64>
+    let usage: BPFMap<UInt32, UInt64>
     let refused: BPFMap<rf_refused_key, rf_refused>
     let totals: BPFMap<UInt32, rf_count>
     let lost: BPFMap<UInt32, UInt64>
@@ -29,7 +29,8 @@ final class Maps {
             ("networks", capacity.networks), ("shapes", capacity.shapes),
             ("admissions", capacity.admissions), ("rules", capacity.rules),
             ("rule_counts", capacity.rules), ("flows", capacity.flows),
-            ("overflow_flows", 16_384), ("overflow_used", 1), ("usage", capacity.endpoints * 3),
+            ("overflow_flows", 16_384), ("overflow_used", 1),
+            ("usage", (capacity.endpoints + 1) * Int(RF_USAGES.rawValue)),
             ("fragments", 16_384),
             ("refused", capacity.endpoints * refusalBudget),
             ("totals", (capacity.endpoints + 1) * Int(RF_REASONS.rawValue)), ("lost", 1),
@@ -64,6 +65,6 @@ final class Maps {
         Capacity(
             endpoints: endpoints.capacity / 4, own: own.capacity, peers: peers.capacity,
             networks: networks.capacity, shapes: shapes.capacity,
-            admissions: admissions.capacity, rules: rules.capacity)
+            admissions: admissions.capacity, rules: rules.capacity, flows: flows.capacity)
     }
 }

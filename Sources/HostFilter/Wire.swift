@@ -13,12 +13,12 @@ extension rf_address {
             case .v4: Array(repeating: 0, count: 10) + [0xff, 0xff] + address.bytes
             case .v6: address.bytes
             }
-        withUnsafeMutableBytes(of: &self.bytes) { $0.copyBytes(from: bytes) }
+        withUnsafeMutableBytes(of: &words) { $0.copyBytes(from: bytes) }
     }
 
     /// The address again.
     var address: IPAddress? {
-        let all = withUnsafeBytes(of: bytes) { Array($0) }
+        let all = withUnsafeBytes(of: words) { Array($0) }
         let isMapped = all.prefix(10).allSatisfy { $0 == 0 } && all[10] == 0xff && all[11] == 0xff
         return isMapped ? IPAddress(bytes: all.dropFirst(12)) : IPAddress(bytes: all)
     }
@@ -36,7 +36,7 @@ extension rf_peer_key {
     }
 
     var key: HostEntries.PeerKey {
-        let isAny = withUnsafeBytes(of: address.bytes) { $0.allSatisfy { $0 == 0 } }
+        let isAny = withUnsafeBytes(of: address.words) { $0.allSatisfy { $0 == 0 } }
         return .init(sender: source, address: isAny ? nil : address.address)
     }
 }

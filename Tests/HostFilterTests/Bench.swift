@@ -76,6 +76,11 @@ final class TestBench {
         _ = try filter.number(of: endpoint)
     }
 
+    /// How many packets were refused for a reason.
+    func total(_ reason: HostRefusal) throws -> UInt64 {
+        try filter.totals(of: endpoint)[reason]?.packets ?? 0
+    }
+
     /// Ends every rule, as when its policy is gone.
     func revoke() throws {
         var closed = EndpointState(own: Frame.own)

@@ -324,6 +324,47 @@ import Testing
         #expect(try judge(3, rest, own: true) == .spoofed)
     }
 
+    /// A segment that closes opens no flow: it passes only where its flow is still known.
+    @Test func `a flood of flows pushes out nobody else's`() throws {
+        let bench = try TestBench()
+        let fin: UInt8 = 17
+        let call = Frame.ip(.ingress, .v4, 6, Frame.tcp(5, 443, syn))
+        let close = Frame.ip(.ingress, .v4, 6, Frame.tcp(5, 443, fin))
+        #expect(try bench.refusal(of: close, .ingress) == .invalid)
+        #expect(try bench.refusal(of: call, .ingress) == nil)
+        let flood = try bench.filter.runFirstPackets(
+            Frame.ip(.egress, .v4, 6, Frame.tcp(100, 80, syn)), count: 60_000)
+        #expect(flood.passes)
+        func answer(to port: UInt16) throws -> HostRefusal? {
+            try bench.refusal(
+                of: Frame.ip(.ingress, .v4, 6, Frame.tcp(80, port, synAck)), .ingress)
+        }
+        // Of the flood's own flows the first have their places; the rest push out each other.
+        #expect(try answer(to: 101) == nil)
+        #expect(try answer(to: 60_100) == nil)
+        #expect(try answer(to: 25_000) == .invalid)
+        #expect(try bench.refusal(of: close, .ingress) == nil)
+        let other = Frame.ip(.ingress, .v4, 6, Frame.tcp(6, 443, syn))
+        #expect(try bench.refusal(of: other, .ingress) == nil)
+        #expect(
+            try bench.refusal(
+                of: Frame.ip(.ingress, .v4, 6, Frame.tcp(6, 443, fin)), .ingress) == nil)
+    }
+
+    @Test func `a flood of refused flows is counted to the last packet`() throws {
+        let bench = try TestBench()
+        let flood = try bench.filter.runFirstPackets(
+            Frame.ip(.egress, .v4, 6, Frame.tcp(100, 81, syn)), count: 60_000)
+        #expect(!flood.passes)
+        #expect(try bench.total(.refused) == 60_000)
+        #expect(try bench.filter.takeRefusedFlows().count == 512)
+        // And there is room again.
+        #expect(
+            try bench.refusal(
+                of: Frame.ip(.egress, .v4, 6, Frame.tcp(99, 81, syn)), .egress) == .refused)
+        #expect(try bench.filter.refusedFlows().count == 1)
+    }
+
     @Test(arguments: families)
     func `requests and answers of ICMP`(_ family: AddressFamily) throws {
         let bench = try TestBench()

@@ -8,11 +8,13 @@
 
 /// Raised whenever a structure or the meaning of a map changes: pinned maps of another version are
 /// not taken over.
-#define RF_ABI 1
+#define RF_ABI 2
 
 /// An IPv6 address in network byte order, or an IPv4 address as ::ffff:a.b.c.d (RFC 4291, 2.5.5.2).
+///
+/// Keys are made of words: a processor waits where it reads one that was written in parts.
 struct rf_address {
-    __u8 bytes[16];
+    __u64 words[2];
 };
 
 /// Which way a packet goes at the host end of a veth.
@@ -92,6 +94,7 @@ struct rf_endpoint {
 /// Addresses that an endpoint may send from.
 struct rf_own_key {
     __u32 endpoint;
+    __u32 zero;
     struct rf_address address;
 };
 
@@ -167,14 +170,13 @@ struct rf_rule_count {
 
 /// A flow at an endpoint: "local" is the endpoint's side.
 struct rf_flow_key {
-    __u32 endpoint;
+    __u16 endpoint;
+    __u8 protocol;
+    __u8 zero;
     /// For ICMP the identifier.
     __u16 local_port;
     /// For ICMP type and code of the request.
     __u16 remote_port;
-    __u8 protocol;
-    /// So that addresses stand where words may.
-    __u8 zero[7];
     struct rf_address local;
     struct rf_address remote;
 };
@@ -204,13 +206,15 @@ struct rf_flow {
 };
 #define RF_UNKNOWN 0xffffffff
 
-/// How many entries of the table of flows an initiator holds.
-struct rf_usage_key {
-    /// 0 where the initiator is an endpoint: its flows count wherever they go.
-    __u32 endpoint;
-    /// The number of the endpoint that opened the flows, 0 for outside; RF_UNKNOWN counts the
-    /// refused flows that are kept.
-    __u32 initiator;
+/// How many entries of a table are held on behalf of an endpoint; at its number times RF_USAGES.
+enum rf_usage {
+    /// Flows that it opened, wherever they go.
+    RF_USAGE_OWN = 0,
+    /// Flows that somebody outside opened to it.
+    RF_USAGE_OUTSIDE = 1,
+    /// Refused flows that are kept.
+    RF_USAGE_REFUSED = 2,
+    RF_USAGES = 4,
 };
 
 struct rf_fragment_key {
@@ -222,7 +226,7 @@ struct rf_fragment_key {
     __u8 protocol;
     /// rf_hook
     __u8 hook;
-    __u16 zero;
+    __u8 zero[6];
 };
 
 struct rf_fragment {
@@ -273,4 +277,5 @@ struct rf_event {
     __u64 time;
     struct rf_refused_key flow;
     __u32 bytes;
+    __u32 zero;
 };

@@ -7,13 +7,12 @@ internal import Linux
 struct BPFLoader: ~Copyable {
     private let object: OpaquePointer
 
-    /// Reads the host filter's object.
-    init() throws(BPFError) {
+    /// Reads an object.
+    init(_ bytes: [UInt8] = BPFObjects.hostFilter) throws(BPFError) {
         cbpf_capture_messages()
-        let bytes = BPFObjects.hostFilter
         let opened = bytes.withUnsafeBytes { bpf_object__open_mem($0.baseAddress, $0.count, nil) }
         guard let opened else {
-            throw BPFError("open the host filter's object", code: errno, messages: Self.messages)
+            throw BPFError("open an eBPF object", code: errno, messages: Self.messages)
         }
         object = opened
     }
@@ -47,7 +46,7 @@ struct BPFLoader: ~Copyable {
     func load() throws(BPFError) {
         let answer = bpf_object__load(object)
         if answer < 0 {
-            throw BPFError("load the host filter", code: -answer, messages: Self.messages)
+            throw BPFError("load an eBPF object", code: -answer, messages: Self.messages)
         }
     }
 
