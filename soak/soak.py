@@ -15,6 +15,7 @@ import time
 
 from manager import reserve_descriptors
 from stage import ROOT, Stage
+from tell import say
 from births import Births
 from restarts import Restarts
 
@@ -95,15 +96,6 @@ def tell_births(births, options, measures):
     if births.enforced_in:
         say(measures, "from announced to enforced with link and address, median", "ms", None,
             round(statistics.median(births.enforced_in) * 1000, 1), True)
-
-
-def say(measures, measure, unit, target, measured, passed):
-    measures.append({"measure": measure.strip(), "unit": unit, "target": target,
-                     "measured": measured, "pass": passed})
-    goal = "" if target is None or target is True else f"(target {target})"
-    shown = {True: "yes", False: "no"}.get(measured, measured) if unit == "" else measured
-    print(f"  {measure:82}{shown:>10} {unit:10}{goal:16}{'' if passed else '<-- WRONG'}",
-          flush=True)
 
 
 if __name__ == "__main__":

@@ -16,6 +16,7 @@ extension Agent {
         let pids = claims.compactMap { if case .pid(let pid) = $0 { pid } else { nil } }
         let known = Set(source.processDescriptors.keys)
         var found = source.look(paths: paths, pids: pids + configuration.pids)
+        tellDoubts()
         for (pid, descriptor) in source.processDescriptors where !known.contains(pid) {
             watch(descriptor, .process, UInt64(UInt32(bitPattern: pid)))
         }
@@ -28,6 +29,7 @@ extension Agent {
         for id in gone { leave(id) }
         let new = found.values.filter { tenures[$0.id] == nil }
         enter(new.sorted { $0.id < $1.id })
+        if isReady { finishUnfinished() }
         var changed = !gone.isEmpty || new.contains { tenures[$0.id] != nil }
         for (id, found) in found {
             guard let old = observed[id], old.paths != found.paths || old.pids != found.pids else {
@@ -46,11 +48,18 @@ extension Agent {
         guard let tenure = tenures[id], let old = observed[id] else { return false }
         do throws(SystemError) {
             let next = ObservedNamespace(
-                id: id, paths: old.paths, pids: old.pids, interfaces: try tenure.interfaces())
+                id: id, paths: old.paths, pids: old.pids,
+                interfaces: try persistently { () throws(SystemError) in
+                    try tenure.interfaces()
+                })
             observed[id] = next
+            unreadInterfaces.remove(id)
             return next != old
         } catch {
-            logger.error("addresses of \(old.name): \(error)")
+            if unreadInterfaces.insert(id).inserted {
+                logger.error("addresses of \(old.name): \(error); they are read again")
+            }
+            planToLookAgain()
             return false
         }
     }
@@ -61,11 +70,15 @@ extension Agent {
             try configuration.hostNamespace.map { (path) throws(SystemError) in
                 try NetworkNamespace(at: path)
             } ?? NetworkNamespace.current()
-        let tenure = try Tenure(entering: namespace, slot: nextSlot())
+        let slot = nextSlot()
+        let tenure = try persistently { () throws(SystemError) in
+            try Tenure(entering: namespace, slot: slot)
+        }
         host = tenure.id
         take(tenure)
         observed[tenure.id] = ObservedNamespace(
-            id: tenure.id, paths: [], pids: [], interfaces: try tenure.interfaces())
+            id: tenure.id, paths: [], pids: [],
+            interfaces: try persistently { () throws(SystemError) in try tenure.interfaces() })
     }
 
     /// Opens namespaces and reads what they hold, several at a time.
@@ -73,20 +86,25 @@ extension Agent {
         let first = lastSlot + 1
         lastSlot += UInt64(found.count)
         let entries = concurrently(found.count) { [keeper] index in
-            Result { try Entry(found[index], slot: first + UInt64(index), keeper: keeper) }
+            Result { () throws(Entry.Failure) in
+                try Entry(found[index], slot: first + UInt64(index), keeper: keeper)
+            }
         }
         for (entry, found) in zip(entries, found) {
             switch entry {
             case .success(let entry):
+                keeper?.takenOver(found.id)
                 take(entry.tenure)
                 observed[found.id] = entry.observed
                 refusedEntries[found.id] = nil
                 if let holding = entry.holding { holdings[found.id] = holding }
                 credit(entry.leftovers, of: found.id)
-            case .failure(let error):
-                refuse(found, error)
+            case .failure(let failure):
+                credit(failure.leftovers, of: found.id)
+                refuse(found, failure.reason)
             }
         }
+        if refusedEntries.isEmpty { lookAgainPause = Self.leastPause }
     }
 
     /// Says once why a namespace can't be taken over, and tries again later: another agent may hold
@@ -97,7 +115,8 @@ extension Agent {
             logger.warning("\(found.paths.first ?? "process \(found.pids)"): \(reason)")
         }
         refusedEntries[found.id] = reason
-        lookAgainAt = ContinuousClock.now + .seconds(5)
+        if case NftablesError.owned = error { lookAgainPause = Self.greatestPause }
+        planToLookAgain()
     }
 
     /// Reads the last counts of a namespace whose last name is gone, and lets it go.
@@ -131,6 +150,8 @@ extension Agent {
         watch(tenure.monitor.descriptor, .links, tenure.slot)
         if let descriptor = tenure.log?.refusals.rawValue {
             watch(descriptor, .refusals, tenure.slot)
+        } else {
+            watchedRefusals[tenure.id] = .now
         }
     }
 
@@ -148,28 +169,5 @@ extension Agent {
         } catch {
             logger.critical("\(error)")
         }
-    }
-}
-
-/// A namespace that was opened and read, before the agent's state knows of it.
-private struct Entry: Sendable {
-    let tenure: Tenure
-    let observed: ObservedNamespace
-    let holding: Holding?
-    let leftovers: [Leftover]
-
-    init(_ found: NamespaceSource.Found, slot: UInt64, keeper: SocketKeeper?) throws {
-        let namespace =
-            if let path = found.paths.first {
-                try NetworkNamespace(at: path)
-            } else {
-                try NetworkNamespace(pid: found.pids.first ?? 0)
-            }
-        tenure = try Tenure(entering: namespace, slot: slot, keeper: keeper)
-        leftovers = tenure.isInherited ? try tenure.table.takeLeftovers() : []
-        observed = ObservedNamespace(
-            id: found.id, paths: found.paths, pids: found.pids,
-            interfaces: try tenure.interfaces())
-        holding = try Holding(reading: tenure)
     }
 }

@@ -55,12 +55,15 @@ extension Agent {
             restingRefusals[id] = end + max(Self.rest.least, (end - start) * Self.rest.factor)
         }
         do throws(NftablesError) {
+            // Where another program has the packet log, nothing but looking tells.
+            if tenure.log == nil { watchedRefusals[id] = start + Self.readingInterval }
             let counts = try tenure.table.refusals()
             guard takeRefusals(counts, of: id) else { return }
             watchedRefusals[id] = ContinuousClock.now + Self.readingInterval
             if counts.refused.count > Self.crowd { try forget(counts, of: id, tenure) }
         } catch {
             logger.error("refused flows of \(observed[id]?.name ?? "\(id)"): \(error)")
+            watchedRefusals[id] = ContinuousClock.now + Self.readingInterval
         }
     }
 

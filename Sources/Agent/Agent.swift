@@ -40,6 +40,12 @@ public actor Agent {
     /// Namespaces that could not be taken over, with the reason, and when to try again.
     var refusedEntries: [NamespaceID: String] = [:]
     var lookAgainAt: ContinuousClock.Instant?
+    /// How long the next pause is, while it goes on.
+    var lookAgainPause = Agent.leastPause
+    /// Namespaces whose addresses changed and could not be read.
+    var unreadInterfaces: Set<NamespaceID> = []
+    /// What could not be looked at, as it was last logged.
+    var toldDoubts: [String: String] = [:]
 
     // What is wanted, and what the kernel holds.
     var compilation = Compilation(
@@ -141,4 +147,6 @@ struct Holding {
     var generation: UInt64 = 0
     /// Why the last change did not come into force.
     var problem: String?
+    /// Whether the kernel has to be asked before anything is concluded from this.
+    var isDoubtful = false
 }

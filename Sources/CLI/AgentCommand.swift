@@ -162,14 +162,14 @@ struct Answers: AgentQueries, EndpointRegistry {
 
     func status() async -> StatusReport { await agent.status() }
 
-    func counters() async throws -> CountersReport { await agent.counters() }
+    func counters() async throws -> CountersReport { try await agent.counters() }
 
-    func tenants() async throws -> TenantsReport { await agent.tenants() }
+    func tenants() async throws -> TenantsReport { try await agent.tenants() }
 
-    func endpoints() async throws -> EndpointsReport { await agent.endpoints() }
+    func endpoints() async throws -> EndpointsReport { try await agent.endpoints() }
 
     func rules(_ question: RulesQuestion) async throws -> RulesReport? {
-        await agent.rules(question)
+        try await agent.rules(question)
     }
 
     func flows(_ question: FlowsQuestion) async throws -> FlowsReport {
@@ -186,7 +186,7 @@ struct Answers: AgentQueries, EndpointRegistry {
         try await agent.history(limit: limit)
     }
 
-    func metrics() async throws -> MetricsReport { await agent.metrics() }
+    func metrics() async throws -> MetricsReport { try await agent.metrics() }
 
     func events() -> AsyncStream<AgentEvent> { agent.events() }
 
