@@ -1,5 +1,6 @@
 internal import Compiler
 internal import HostFilter
+internal import Linux
 internal import Logging
 internal import NetTypes
 internal import Nftables

@@ -18,6 +18,7 @@ extension Agent {
     /// The time has come.
     func lookAgain() {
         var isOther = false
+        if snapshot.isToBeReadAgain { rescanPolicies() }
         if !refusedEntries.isEmpty || !toldDoubts.isEmpty { isOther = refreshNamespaces() }
         for id in unreadInterfaces where tenures[id] == nil { unreadInterfaces.remove(id) }
         for id in unreadInterfaces { isOther = refreshInterfaces(of: id) || isOther }

@@ -152,6 +152,11 @@ extension Agent {
             watch(descriptor, .refusals, tenure.slot)
         } else {
             watchedRefusals[tenure.id] = .now
+            if tenure.id != host {
+                logger.warning(
+                    "\(tenure.id): another program has the packet log; refused flows are looked for once a second"
+                )
+            }
         }
     }
 
@@ -165,7 +170,9 @@ extension Agent {
         for interest: Poller.Interest = .readable
     ) {
         do {
-            try loop.watch(descriptor, token: source.token(slot), for: interest)
+            try persistently { () throws(SystemError) in
+                try loop.watch(descriptor, token: source.token(slot), for: interest)
+            }
         } catch {
             logger.critical("\(error)")
         }

@@ -70,7 +70,7 @@ struct AgentCommand: AsyncParsableCommand {
         configuration.hostFilter = hostFilter
         configuration.identityMask = identityMask
         let environment = ProcessInfo.processInfo.environment
-        let manager = Supervision.manager(environment, logger: logger)
+        let manager = try Supervision.manager(environment)
         let agent = try Agent(
             configuration, logger: logger, keeper: manager?.keeper, clock: Self.now)
         let supervision = manager.map {

@@ -61,7 +61,10 @@ public struct NamespaceFolders: ~Copyable, Sendable {
         var look = Look()
         for folder in folders {
             do throws(SystemError) {
-                for entry in try entriesOfDirectory(folder) {
+                let entries = try persistently { () throws(SystemError) in
+                    try entriesOfDirectory(folder)
+                }
+                for entry in entries {
                     self.look(at: joined(folder, entry.name), &look)
                 }
             } catch {
@@ -74,9 +77,11 @@ public struct NamespaceFolders: ~Copyable, Sendable {
     /// Looks at a path without opening what is no namespace.
     private borrowing func look(at path: String, _ look: inout Look) {
         do throws(SystemError) {
-            guard try FileStatus(at: path).signature.device == volume else { return }
-            look.mounts.append(
-                NamespaceMount(path: path, id: try NetworkNamespace(at: path).id))
+            let found = try persistently { () throws(SystemError) -> NamespaceID? in
+                guard try FileStatus(at: path).signature.device == volume else { return nil }
+                return try NetworkNamespace(at: path).id
+            }
+            if let found { look.mounts.append(NamespaceMount(path: path, id: found)) }
         } catch {
             if !error.saysNothingIsThere { look.doubts[path] = error }
         }

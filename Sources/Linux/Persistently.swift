@@ -1,5 +1,5 @@
 /// Does what a kernel short of something may refuse for a moment, three times at most.
-func persistently<Outcome: ~Copyable, Failure>(
+public func persistently<Outcome: ~Copyable, Failure>(
     _ body: () throws(Failure) -> Outcome
 ) throws(Failure) -> Outcome {
     for _ in 1..<3 {
