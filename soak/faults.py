@@ -1,6 +1,6 @@
 """Refuses the agent's system calls one after the other, and ends it at each of them.
 
-Usage: faults.py RINGFENCE [--seconds N] [--seed N] [--calls netlink|all]
+Usage: faults.py RINGFENCE [--seconds N] [--seed N] [--calls netlink|others|all] [--environment]
 
 At each call that a start, a takeover, a change and a question make, in turn: the kernel says no with each of some
 errors, or the agent is killed there. Afterwards the agent has to be in the right state by itself, under packets
@@ -27,6 +27,7 @@ from manager import reserve_descriptors
 from refusing import NUMBERS, Refusing, once
 from stage import RING, ROOT, SOURCE, TARGET, TENANTS, Stage, Wrong, address
 from tell import say
+import environment
 from places import socket_in
 
 NETLINK = ["sendto", "recvfrom"]
@@ -278,11 +279,13 @@ class Scenario:
         begun = time.monotonic()
         lives = self.run(stage.plan(number, code))
         said = os.path.getsize(stage.log) > size
+        crashed = not lives and code != KILL and stage.agent.returncode < 0
         if not lives:
             # As Restart=always does.
             stage.end()
-            if code != KILL and not said:
-                raise Wrong("the agent ended without a word")
+            # A signal is a word of its own: the service manager tells of it.
+            if stage.agent.returncode >= 0 and not said:
+                raise Wrong(f"the agent ended with {stage.agent.returncode}, without a word")
             stage.begin()
             if not stage.settle():
                 raise Wrong("the agent ended again")
@@ -292,7 +295,8 @@ class Scenario:
         if lives and not refused:
             outcome = "not met"
         elif not lives:
-            outcome = "ended" if code == KILL else "ended, said why, right after a restart"
+            outcome = ("ended" if code == KILL else "crashed, right after a restart" if crashed
+                       else "ended, said why, right after a restart")
         else:
             outcome = "said so, went on" if said else "went on"
         tally.outcomes[outcome] += 1
@@ -454,6 +458,8 @@ def main():
     parser.add_argument("--seconds", type=int, default=600)
     parser.add_argument("--seed", type=int, default=int(time.time()))
     parser.add_argument("--calls", choices=["netlink", "others", "all"], default="all")
+    parser.add_argument("--environment", action="store_true",
+                        help="what lies about in the environment as well")
     parser.add_argument("--only", help="one scenario")
     parser.add_argument("--results", default=os.path.join(ROOT, "results/faults.json"))
     options = parser.parse_args()
@@ -463,6 +469,8 @@ def main():
     with Faults(options.ringfence) as stage:
         groups = ["netlink", "others"] if options.calls == "all" else [options.calls]
         run(stage, groups, options, measures)
+    if options.environment:
+        environment.play(options.ringfence, measures)
     os.makedirs(os.path.dirname(options.results), exist_ok=True)
     with open(options.results, "w", encoding="utf-8") as file:
         json.dump(measures, file, indent=2)

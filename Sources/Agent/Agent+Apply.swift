@@ -230,8 +230,9 @@ extension Agent {
         retryAt = ContinuousClock.now + .milliseconds(500)
     }
 
-    /// Asks the kernel what it holds; where it doesn't say, nothing is concluded. To take a table
-    /// for absent that is there would open it while it is made.
+    /// Asks the kernel what it holds; where it doesn't say, nothing is concluded.
+    ///
+    /// To take a table for absent that is there would open it while it is made.
     private func reread(_ tenure: Tenure) {
         do throws(NftablesError) {
             holdings[tenure.id] =
