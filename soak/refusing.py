@@ -52,7 +52,8 @@ OF_FILES = {"read", "write", "pread64", "pwrite64", "fsync", "fdatasync"}
 
 def is_file(pid, descriptor):
     try:
-        return os.readlink(f"/proc/{pid}/fd/{descriptor}").startswith("/")
+        path = os.readlink(f"/proc/{pid}/fd/{descriptor}")
+        return path.startswith("/") and not path.startswith("/proc/")
     except OSError:
         return False
 
