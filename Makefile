@@ -11,7 +11,7 @@ CONTAINER_PACKAGES = containernetworking-plugins podman busybox-static
 DEB_PACKAGES = binutils debootstrap dpkg-dev lintian systemd
 ATTACK_PACKAGES = hping3 iputils-arping conntrack python3-scapy
 
-.PHONY: help setup build test demo attack counts page monitoring fuzz mutate soak service containers \
+.PHONY: help setup build test demo attack counts page monitoring fuzz mutate soak faults service containers \
 	deb deb-test bench lint format clean
 
 help:
@@ -25,6 +25,7 @@ help:
 	@echo 'make monitoring  setup, release build, the API and metrics against their descriptions; results/api.json'
 	@echo 'make fuzz     setup, build, a million packets before three judges; results/fuzz.json'
 	@echo 'make soak     500 kills under traffic, 1,000 births under siege; results/soak.json'
+	@echo 'make faults   each system call of the agent refused in turn; results/faults.json'
 	@echo 'make service  what a service manager can count on; results/service.json'
 	@echo 'make containers  the CNI plugin under reference plugins and podman; results/containers.json'
 	@echo 'make deb      a Debian package in results/'
@@ -80,6 +81,10 @@ soak: build
 	$(RELEASE)
 	@python3 -B soak/soak.py "$$($(RELEASE) --show-bin-path)/ringfence" \
 		--other "$$(swift build --show-bin-path)/ringfence"
+
+faults: setup
+	$(RELEASE)
+	@python3 -B soak/faults.py "$$($(RELEASE) --show-bin-path)/ringfence" --seconds 1800 --environment
 
 service: setup
 	$(RELEASE)

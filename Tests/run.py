@@ -123,8 +123,11 @@ def run_scripts():
     scripts = [
         ("what a service manager can count on", ["soak/service.py", binary]),
         ("a short soak", ["soak/soak.py", binary, "--kills", "16", "--births", "8", "--seconds", "60",
-                          "--results", "results/soak-short.json"]),
+                          "--no-faults", "--results", "results/soak-short.json"]),
     ]
+    scripts.append(("system calls refused by lot, and what lies about in the environment",
+                    ["soak/faults.py", binary, "--seconds", "40", "--environment",
+                     "--results", "results/faults-short.json"]))
     measures = []
     for name, words in scripts:
         done = subprocess.run([sys.executable, "-B", *words], capture_output=True, text=True,

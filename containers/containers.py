@@ -24,7 +24,7 @@ sys.path.append(os.path.join(ROOT, "attack"))
 from births import mount  # noqa: E402
 from places import LIBC  # noqa: E402
 from runtime import PluginFailed, Runtime  # noqa: E402
-from soak import say  # noqa: E402
+from tell import say  # noqa: E402
 from stage import Agent, policy  # noqa: E402
 
 REFERENCE = "/usr/lib/cni"

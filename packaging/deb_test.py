@@ -18,7 +18,7 @@ HERE = os.path.dirname(os.path.abspath(__file__))
 ROOT = os.path.dirname(HERE)
 sys.path.insert(0, os.path.join(ROOT, "soak"))
 
-from soak import say  # noqa: E402
+from tell import say  # noqa: E402
 
 UNIT = os.path.join(HERE, "ringfence.service")
 

@@ -78,8 +78,9 @@ class Manager:
         with self.lock:
             return sorted(self.kept)
 
-    def start(self, command, watchdog=None, **options):
-        """Starts the agent as systemd would, with the descriptors that are kept."""
+    def start(self, command, watchdog=None, before=None, **options):
+        """Starts the agent as systemd would, with the descriptors that are kept; `before` is called
+        in the process that becomes the agent."""
         self.ready.clear()
         with self.lock:
             kept = list(self.kept.items())
@@ -93,6 +94,8 @@ class Manager:
                 os.environ["WATCHDOG_USEC"] = str(watchdog)
             for index, (_, descriptor) in enumerate(kept):
                 os.dup2(descriptor, FIRST + index, inheritable=True)
+            if before:
+                before()
 
         if len(kept) > self.room:
             raise ValueError("more descriptors are kept than there is room for")

@@ -12,8 +12,8 @@ import subprocess
 import sys
 import time
 
-from soak import say
 from stage import NAMES, ROOT, Stage
+from tell import say
 
 SERVICE = ["net_admin", "sys_admin", "bpf", "sys_ptrace"]
 

@@ -16,8 +16,8 @@ import sys
 import time
 
 from manager import reserve_descriptors
-from soak import say
 from stage import NAMES, ROOT, Stage
+from tell import say
 
 
 def waited(condition, seconds=10):

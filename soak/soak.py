@@ -1,6 +1,6 @@
 """Kills the agent again and again under traffic, and bears endpoints while somebody lies in wait.
 
-Usage: soak.py RINGFENCE [--other RINGFENCE] [--kills N] [--births N] [--seconds N]
+Usage: soak.py RINGFENCE [--other RINGFENCE] [--kills N] [--births N] [--seconds N] [--no-faults]
 
 Needs root; no network but the lab's is touched. Prints a table and writes results/soak.json. Exits with
 1 if a forbidden packet passed, an allowed one was lost, or a count is wrong.
@@ -15,7 +15,10 @@ import time
 
 from manager import reserve_descriptors
 from stage import ROOT, Stage
+from tell import say
 from births import Births
+import environment
+import faults
 from restarts import Restarts
 
 HALVES = {True: "the sockets are kept by a service manager", False: "nobody keeps the sockets"}
@@ -27,6 +30,7 @@ def main():
     parser.add_argument("--other", help="another build, which some kills change to")
     parser.add_argument("--kills", type=int, default=500)
     parser.add_argument("--births", type=int, default=1000)
+    parser.add_argument("--faults", action=argparse.BooleanOptionalAction, default=True)
     parser.add_argument("--seconds", type=int, default=600)
     parser.add_argument("--rate", type=int, default=40, help="packets a second of each stream")
     parser.add_argument("--seed", type=int, default=int(time.time()))
@@ -36,10 +40,16 @@ def main():
     reserve_descriptors()
     measures = []
     begun = time.monotonic()
+    if options.faults:
+        share = options.seconds * 0.2
+        with faults.Faults(options.ringfence) as stage:
+            faults.run(stage, ["netlink", "others"],
+                       argparse.Namespace(seed=options.seed, seconds=share, only=None), measures)
+        environment.play(options.ringfence, measures)
     with Stage(options.ringfence) as stage:
         if options.kills:
             restarts = Restarts(stage, options.other, options.seed, options.rate)
-            share = 0.7 if options.births else 0.95
+            share = 0.75 if options.births else 0.95
             tallies = restarts.play(
                 options.kills, begun + options.seconds * share, every=min(50, options.kills // 4))
             tell_restarts(tallies, options, measures)
@@ -95,15 +105,6 @@ def tell_births(births, options, measures):
     if births.enforced_in:
         say(measures, "from announced to enforced with link and address, median", "ms", None,
             round(statistics.median(births.enforced_in) * 1000, 1), True)
-
-
-def say(measures, measure, unit, target, measured, passed):
-    measures.append({"measure": measure.strip(), "unit": unit, "target": target,
-                     "measured": measured, "pass": passed})
-    goal = "" if target is None or target is True else f"(target {target})"
-    shown = {True: "yes", False: "no"}.get(measured, measured) if unit == "" else measured
-    print(f"  {measure:82}{shown:>10} {unit:10}{goal:16}{'' if passed else '<-- WRONG'}",
-          flush=True)
 
 
 if __name__ == "__main__":

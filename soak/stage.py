@@ -50,6 +50,8 @@ class Wrong(Exception):
 
 
 class Stage:
+    names = NAMES
+
     def __init__(self, ringfence):
         self.ringfence = os.path.abspath(ringfence)
         self.name = f"soak-{os.getpid()}"
@@ -89,7 +91,7 @@ class Stage:
     def raise_lab(self):
         lines = ["apiVersion: ringfence/v1", "kind: Lab", f"name: {self.name}", "fabric: bridged",
                  "subnet4: 10.81.0.0/16", "subnet6: fd81::/64", "namespaces:"]
-        for name in NAMES:
+        for name in self.names:
             both = ", ".join(address(name, family) for family in NETWORKS)
             lines += [f"  - name: {name}", f"    addresses: [{both}]"]
         path = os.path.join(self.place, "lab.yaml")
@@ -140,16 +142,18 @@ class Stage:
                 "--host-namespace", self.host, "--socket", self.api,
                 "--state", self.state, "--log-level", "warning"]
 
-    def start(self, ringfence=None):
+    def start(self, ringfence=None, before=None):
+        """Starts an agent; `before` is called in the process that becomes it."""
         with open(self.log, "ab") as log:
             if self.manager:
-                self.agent = self.manager.start(self.command(ringfence), stderr=log)
+                self.agent = self.manager.start(
+                    self.command(ringfence), stderr=log, before=before)
             else:
-                self.agent = subprocess.Popen(
-                    self.command(ringfence), stderr=log, start_new_session=True)
+                self.agent = subprocess.Popen(self.command(ringfence), stderr=log,
+                                              preexec_fn=before, start_new_session=True)
 
     def employ_manager(self):
-        self.manager = Manager(self.place)
+        self.manager = self.manager or Manager(self.place)
 
     def dismiss_manager(self):
         if self.manager:

@@ -54,12 +54,7 @@ extension Agent {
     func retry() {
         retryAt = nil
         let failed = holdings.filter { $0.value.problem != nil }.map(\.key)
-        for id in failed {
-            guard let tenure = tenures[id], let reread = try? Holding(reading: tenure) else {
-                continue
-            }
-            holdings[id] = reread
-        }
+        for id in failed { holdings[id]?.isDoubtful = true }
         apply(to: failed, compileTime: .zero, readTime: .zero)
     }
 
@@ -119,7 +114,9 @@ extension Agent {
         }
         let work: [Work] = ids.compactMap { id in
             guard let tenure = tenures[id], id != host else { return nil }
+            if holdings[id]?.isDoubtful == true { reread(tenure) }
             let holding = holdings[id]
+            guard holding?.isDoubtful != true else { return nil }
             let wanted = wanted(id)
             guard holding?.state != wanted || holding?.presence != .owned else { return nil }
             return Work(
@@ -239,11 +236,26 @@ extension Agent {
     private func failed(_ work: Work, _ error: NftablesError) {
         let name = observed[work.id]?.name ?? "\(work.id)"
         logger.error("endpoint '\(name)' is not in its new state: \(error)")
-        var holding = Holding(presence: .absent, state: nil)
-        if let reread = try? Holding(reading: work.tenure) { holding = reread }
-        holding.problem = "\(error)"
+        var holding = holdings[work.id] ?? Holding(presence: .absent, state: nil)
+        holding.isDoubtful = true
         holdings[work.id] = holding
+        reread(work.tenure)
+        holdings[work.id]?.problem = "\(error)"
         retryAt = ContinuousClock.now + .milliseconds(500)
+    }
+
+    /// Asks the kernel what it holds; where it doesn't say, nothing is concluded.
+    ///
+    /// To take a table for absent that is there would open it while it is made.
+    private func reread(_ tenure: Tenure) {
+        do throws(NftablesError) {
+            holdings[tenure.id] =
+                try persistently { () throws(NftablesError) in try Holding(reading: tenure) }
+                ?? Holding(presence: .absent, state: nil)
+        } catch {
+            holdings[tenure.id]?.problem = "\(error)"
+            retryAt = ContinuousClock.now + .milliseconds(500)
+        }
     }
 }
 

@@ -1,5 +1,6 @@
 internal import Compiler
 internal import HostFilter
+internal import Linux
 internal import Logging
 internal import NetTypes
 internal import Nftables
@@ -12,19 +13,20 @@ extension Agent {
     /// How many endpoints are read before whatever else is due gets its turn.
     private static let stride = 16
 
-    /// Reads every counter there is.
+    /// Reads every counter there is, or says why it can't: a count that is left out would seem to
+    /// have fallen.
     ///
     /// A change of policy does not wait for it; endpoints that are changed meanwhile are read again
     /// at the end, so that no count is in both the kernel's and the ledger's part.
-    public func counters() async -> CountersReport {
+    public func counters() async throws -> CountersReport {
         var readings: [NamespaceID: Reading] = [:]
         for (index, id) in holdings.keys.sorted().enumerated() {
             if index % Self.stride == Self.stride - 1 { await Task.yield() }
-            readings[id] = reading(of: id)
+            readings[id] = try reading(of: id)
         }
         for id in Set(readings.keys).union(holdings.keys)
         where readings[id]?.generation != holdings[id]?.generation {
-            readings[id] = reading(of: id)
+            readings[id] = try reading(of: id)
         }
         readHostRefusals()
         return report(readings)
@@ -37,17 +39,19 @@ extension Agent {
         let counts: TableCounts
     }
 
-    private func reading(of id: NamespaceID) -> Reading? {
+    private func reading(of id: NamespaceID) throws(NftablesError) -> Reading? {
         guard let tenure = tenures[id], let holding = holdings[id], let state = holding.state else {
             return nil
         }
         do throws(NftablesError) {
-            let counts = try tenure.table.counts()
+            let counts = try persistently { () throws(NftablesError) in
+                try tenure.table.counts()
+            }
             takeRefusals(counts, of: id)
             return Reading(generation: holding.generation, rules: state.rules, counts: counts)
         } catch {
             logger.error("counters of \(observed[id]?.name ?? "\(id)"): \(error)")
-            return nil
+            throw error
         }
     }
 

@@ -7,8 +7,8 @@ internal import Rules
 
 extension Agent {
     /// The tenants of the policies, with what their endpoints counted.
-    public func tenants() async -> TenantsReport {
-        let counters = Dictionary(grouping: await counters().endpoints, by: \.tenant)
+    public func tenants() async throws -> TenantsReport {
+        let counters = Dictionary(grouping: try await counters().endpoints, by: \.tenant)
         return TenantsReport(
             tenants: inputs.accepted.tenants.values.sorted { $0.name < $1.name }.map { tenant in
                 let endpoints = counters[tenant.name] ?? []
@@ -21,8 +21,8 @@ extension Agent {
     }
 
     /// The endpoints, with what they counted.
-    public func endpoints() async -> EndpointsReport {
-        let counters = await counters().endpoints
+    public func endpoints() async throws -> EndpointsReport {
+        let counters = try await counters().endpoints
         let known = Dictionary(
             counters.map { (EndpointName(tenant: $0.tenant, name: $0.endpoint), $0) },
             uniquingKeysWith: { first, _ in first })
@@ -38,14 +38,15 @@ extension Agent {
     }
 
     /// The rules in force, a page of those that are asked for; nil for a cursor that isn't one.
-    public func rules(_ question: RulesQuestion) async -> RulesReport? {
+    public func rules(_ question: RulesQuestion) async throws -> RulesReport? {
         var start: SourcePlace?
         if let cursor = question.cursor {
             guard let place = SourcePlace(cursor: cursor) else { return nil }
             start = place
         }
         let counted = Dictionary(
-            await counters().rules.map { ($0.rule, $0) }, uniquingKeysWith: { first, _ in first })
+            try await counters().rules.map { ($0.rule, $0) },
+            uniquingKeysWith: { first, _ in first })
         let index = PartyIndex(inputs.accepted, compilation.topology)
         var page: [RuleSummary] = []
         for rule in rulesInOrder() {

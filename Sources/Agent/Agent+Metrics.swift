@@ -19,13 +19,15 @@ extension Agent {
     /// Somebody asks for it every few seconds, so it reads the live rules and the totals of each
     /// table and nothing else; refused flows are read where the totals say that there are new ones.
     /// What the rules of a whole host add up to is worked out away from the event loop.
-    public nonisolated func metrics() async -> MetricsReport { await measure().report }
+    public nonisolated func metrics() async throws -> MetricsReport {
+        try await measure().report
+    }
 
-    private func measure() async -> Measured {
+    private func measure() async throws -> Measured {
         var readings: [NamespaceID: TrafficReading] = [:]
         var left = holdings.keys.sorted()[...]
         while !left.isEmpty {
-            read(Array(left.prefix(Self.stride)), into: &readings)
+            try read(Array(left.prefix(Self.stride)), into: &readings)
             left = left.dropFirst(Self.stride)
             await Task.yield()
         }
@@ -33,7 +35,7 @@ extension Agent {
         let changed = Set(readings.keys).union(holdings.keys)
             .filter { readings[$0]?.generation != holdings[$0]?.generation }
         for id in changed { readings[id] = nil }
-        read(changed.sorted(), into: &readings)
+        try read(changed.sorted(), into: &readings)
         readHostRefusals()
         if readings.count > Self.stride { trimAt = ContinuousClock.now + .seconds(1) }
         return measured(readings)
@@ -41,11 +43,15 @@ extension Agent {
 
     private func read(
         _ ids: [NamespaceID], into readings: inout [NamespaceID: TrafficReading]
-    ) {
+    ) throws(NftablesError) {
         let known = ids.compactMap { id in tenures[id].map { (id: id, tenure: $0) } }
             .filter { holdings[$0.id]?.state != nil }
         let results = concurrently(known.count) { index in
-            Result { () throws(NftablesError) in try known[index].tenure.table.traffic() }
+            Result { () throws(NftablesError) in
+                try persistently { () throws(NftablesError) in
+                    try known[index].tenure.table.traffic()
+                }
+            }
         }
         for (tenure, result) in zip(known, results) {
             guard let holding = holdings[tenure.id], let state = holding.state else { continue }
@@ -59,6 +65,7 @@ extension Agent {
             } catch {
                 let name = observed[tenure.id]?.name ?? "\(tenure.id)"
                 logger.error("counters of \(name): \(error)")
+                throw error
             }
         }
     }

@@ -23,6 +23,7 @@ extension Agent {
         for id in gone { leave(id) }
         let new = found.values.filter { tenures[$0.id] == nil }
         enter(new.sorted { $0.id < $1.id })
+        if isReady { finishUnfinished() }
         var changed = !gone.isEmpty || new.contains { tenures[$0.id] != nil }
         for (id, found) in found {
             guard let old = observed[id], old.paths != found.paths || old.pids != found.pids else {
@@ -39,6 +40,7 @@ extension Agent {
     func look(paths: [String], pids: [Int32]) -> [NamespaceID: NamespaceSource.Found] {
         let known = Set(source.processDescriptors.keys)
         var found = source.look(paths: paths, pids: pids)
+        tellDoubts()
         for (pid, descriptor) in source.processDescriptors where !known.contains(pid) {
             watch(descriptor, .process, UInt64(UInt32(bitPattern: pid)))
         }
@@ -52,11 +54,18 @@ extension Agent {
         guard let tenure = tenures[id], let old = observed[id] else { return false }
         do throws(SystemError) {
             let next = ObservedNamespace(
-                id: id, paths: old.paths, pids: old.pids, interfaces: try tenure.interfaces())
+                id: id, paths: old.paths, pids: old.pids,
+                interfaces: try persistently { () throws(SystemError) in
+                    try tenure.interfaces()
+                })
             observed[id] = next
+            unreadInterfaces.remove(id)
             return next != old
         } catch {
-            logger.error("addresses of \(old.name): \(error)")
+            if unreadInterfaces.insert(id).inserted {
+                logger.error("addresses of \(old.name): \(error); they are read again")
+            }
+            planToLookAgain()
             return false
         }
     }
@@ -67,11 +76,15 @@ extension Agent {
             try configuration.hostNamespace.map { (path) throws(SystemError) in
                 try NetworkNamespace(at: path)
             } ?? NetworkNamespace.current()
-        let tenure = try Tenure(entering: namespace, slot: nextSlot())
+        let slot = nextSlot()
+        let tenure = try persistently { () throws(SystemError) in
+            try Tenure(entering: namespace, slot: slot)
+        }
         host = tenure.id
         take(tenure)
         observed[tenure.id] = ObservedNamespace(
-            id: tenure.id, paths: [], pids: [], interfaces: try tenure.interfaces())
+            id: tenure.id, paths: [], pids: [],
+            interfaces: try persistently { () throws(SystemError) in try tenure.interfaces() })
     }
 
     /// Opens namespaces and reads what they hold, several at a time; what stands as an earlier agent
@@ -80,7 +93,7 @@ extension Agent {
         let first = lastSlot + 1
         lastSlot += UInt64(found.count)
         let entries = concurrently(found.count) { [keeper] index in
-            Result {
+            Result { () throws(Entry.Failure) in
                 try Entry(
                     found[index], slot: first + UInt64(index), keeper: keeper,
                     left: left[found[index].id])
@@ -89,15 +102,18 @@ extension Agent {
         for (entry, found) in zip(entries, found) {
             switch entry {
             case .success(let entry):
+                keeper?.takenOver(found.id)
                 take(entry.tenure)
                 observed[found.id] = entry.observed
                 refusedEntries[found.id] = nil
                 if let holding = entry.holding { holdings[found.id] = holding }
                 credit(entry.leftovers, of: found.id)
-            case .failure(let error):
-                refuse(found, error)
+            case .failure(let failure):
+                credit(failure.leftovers, of: found.id)
+                refuse(found, failure.reason)
             }
         }
+        if refusedEntries.isEmpty { lookAgainPause = Self.leastPause }
     }
 
     /// Says once why a namespace can't be taken over, and tries again later: another agent may hold
@@ -108,7 +124,8 @@ extension Agent {
             logger.warning("\(found.paths.first ?? "process \(found.pids)"): \(reason)")
         }
         refusedEntries[found.id] = reason
-        lookAgainAt = ContinuousClock.now + .seconds(5)
+        if case NftablesError.owned = error { lookAgainPause = Self.greatestPause }
+        planToLookAgain()
     }
 
     /// Reads the last counts of a namespace whose last name is gone, and lets it go.
@@ -142,6 +159,13 @@ extension Agent {
         watch(tenure.monitor.descriptor, .links, tenure.slot)
         if let descriptor = tenure.log?.refusals.rawValue {
             watch(descriptor, .refusals, tenure.slot)
+        } else {
+            watchedRefusals[tenure.id] = .now
+            if tenure.id != host {
+                logger.warning(
+                    "\(tenure.id): another program has the packet log; refused flows are looked for once a second"
+                )
+            }
         }
     }
 
@@ -155,41 +179,11 @@ extension Agent {
         for interest: Poller.Interest = .readable
     ) {
         do {
-            try loop.watch(descriptor, token: source.token(slot), for: interest)
+            try persistently { () throws(SystemError) in
+                try loop.watch(descriptor, token: source.token(slot), for: interest)
+            }
         } catch {
             logger.critical("\(error)")
-        }
-    }
-}
-
-/// A namespace that was opened and read, before the agent's state knows of it.
-private struct Entry: Sendable {
-    let tenure: Tenure
-    let observed: ObservedNamespace
-    let holding: Holding?
-    let leftovers: [Leftover]
-
-    init(
-        _ found: NamespaceSource.Found, slot: UInt64, keeper: SocketKeeper?,
-        left: Checkpoint.Table?
-    ) throws {
-        let namespace =
-            if let path = found.paths.first {
-                try NetworkNamespace(at: path)
-            } else {
-                try NetworkNamespace(pid: found.pids.first ?? 0)
-            }
-        tenure = try Tenure(entering: namespace, slot: slot, keeper: keeper)
-        leftovers = tenure.isInherited ? try tenure.table.takeLeftovers() : []
-        observed = ObservedNamespace(
-            id: found.id, paths: found.paths, pids: found.pids,
-            interfaces: try tenure.interfaces())
-        if let left, try tenure.table.generation() == left.ruleset {
-            holding = Holding(
-                presence: tenure.isInherited ? .owned : .orphaned, generation: left.generation,
-                ruleset: left.ruleset, isAsLeft: true)
-        } else {
-            holding = try Holding(reading: tenure)
         }
     }
 }

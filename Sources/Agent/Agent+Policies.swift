@@ -74,6 +74,7 @@ extension Agent {
     /// Takes changed files; a directory that is gone is no order to revoke everything.
     private func take(_ changes: [String: PolicyInputs.Content], readTime: Duration) {
         var changes = changes
+        if snapshot.isToBeReadAgain { planToLookAgain() }
         if snapshot.problems[watcher.directory.path] != nil {
             changes = changes.filter { if case .absent = $0.value { false } else { true } }
         }

@@ -52,12 +52,15 @@ extension Agent {
             refusalPaces[id, default: Pace()].spend(from: start, to: .now)
         }
         do throws(NftablesError) {
+            // Where another program has the packet log, nothing but looking tells.
+            if tenure.log == nil { watchedRefusals[id] = start + Self.readingInterval }
             let counts = try tenure.table.refusals()
             guard takeRefusals(counts, of: id) else { return }
             watchedRefusals[id] = ContinuousClock.now + Self.readingInterval
             if counts.refused.count > Self.crowd { try forget(counts, of: id, tenure) }
         } catch {
             logger.error("refused flows of \(observed[id]?.name ?? "\(id)"): \(error)")
+            watchedRefusals[id] = ContinuousClock.now + Self.readingInterval
         }
     }
 

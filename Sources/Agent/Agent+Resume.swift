@@ -114,6 +114,7 @@ extension Agent {
                 // As with a change that failed: it is read again before anything is written.
                 var holding = Holding(presence: .absent, state: nil)
                 holding.problem = "\(error)"
+                holding.isDoubtful = true
                 holdings[work.id] = holding
                 retryAt = ContinuousClock.now + .milliseconds(500)
             }
@@ -128,7 +129,8 @@ extension Agent {
         else { return nil }
         var tables: [Checkpoint.Table] = []
         for (id, holding) in holdings {
-            guard holding.presence == .owned, holding.problem == nil, holding.state != nil,
+            guard holding.presence == .owned, holding.problem == nil, !holding.isDoubtful,
+                holding.state != nil,
                 let ruleset = holding.ruleset
             else { return nil }
             tables.append(

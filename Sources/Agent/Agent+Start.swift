@@ -36,7 +36,7 @@ extension Agent {
             ])
         carryVanished()
         finishUnfinished()
-        keeper?.dropRest()
+        keeper?.dropRest(except: refusedEntries.keys)
         let inherited = Array(holdings.keys)
         isReady = true
         if inputs.accepted.files.isEmpty && !inputs.errors.isEmpty {

@@ -47,7 +47,7 @@ extension Agent {
         if let retryAt, retryAt <= now { retry() }
         if let lookAgainAt, lookAgainAt <= now {
             self.lookAgainAt = nil
-            if !refusedEntries.isEmpty, refreshNamespaces() { rebuild() }
+            lookAgain()
         }
         readDueRefusals(now)
         if let hostRefusalsDue, hostRefusalsDue <= now { readHostRefusals() }

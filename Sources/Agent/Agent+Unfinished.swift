@@ -34,20 +34,21 @@ extension Agent {
 
     /// Credits rules that went while the last agent was killed; the kernel says which did.
     func finishUnfinished() {
-        for (id, change) in unfinished.sorted(by: { $0.key < $1.key }) {
+        // What is not taken over yet waits for it.
+        let readable = unfinished.filter { refusedEntries[$0.key] == nil }
+        for (id, change) in readable.sorted(by: { $0.key < $1.key }) {
+            unfinished[id] = nil
             for entry in change.carried { carry(entry.named(endpointName(id)), of: id) }
             let left = holdings[id]?.state?.rules ?? RuleTable()
             var entry = Carried(layer: .nftables, endpoint: endpointName(id), [:], of: left)
             // A table that is damaged, or that another agent owns, still has them.
             let isReadable = holdings[id]?.state != nil || tenures[id] == nil
             for rule in change.going
-            where isReadable && left[Mark(rawValue: rule.mark)] == nil && refusedEntries[id] == nil
-            {
+            where isReadable && left[Mark(rawValue: rule.mark)] == nil {
                 entry.rules[rule.rule, default: RuleCount()] += rule.count
             }
             carry(entry, of: id)
         }
-        unfinished = [:]
     }
 }
 

@@ -42,6 +42,12 @@ public actor Agent {
     /// Namespaces that could not be taken over, with the reason, and when to try again.
     var refusedEntries: [NamespaceID: String] = [:]
     var lookAgainAt: ContinuousClock.Instant?
+    /// How long the next pause is, while it goes on.
+    var lookAgainPause = Agent.leastPause
+    /// Namespaces whose addresses changed and could not be read.
+    var unreadInterfaces: Set<NamespaceID> = []
+    /// What could not be looked at, as it was last logged.
+    var toldDoubts: [String: String] = [:]
 
     // What is wanted, and what the kernel holds.
     var compilation = Compilation(
@@ -155,4 +161,6 @@ struct Holding {
     var ruleset: RulesetGeneration?
     /// Whether it is known only that the table is as an earlier agent left it, and not yet how.
     var isAsLeft = false
+    /// Whether the kernel has to be asked before anything is concluded from this.
+    var isDoubtful = false
 }

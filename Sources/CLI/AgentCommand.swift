@@ -70,7 +70,7 @@ struct AgentCommand: AsyncParsableCommand {
         configuration.hostFilter = hostFilter
         configuration.identityMask = identityMask
         let environment = ProcessInfo.processInfo.environment
-        let manager = Supervision.manager(environment, logger: logger)
+        let manager = try Supervision.manager(environment)
         let agent = try Agent(
             configuration, logger: logger, keeper: manager?.keeper, clock: Self.now)
         let supervision = manager.map {
@@ -164,14 +164,14 @@ struct Answers: AgentQueries, EndpointRegistry {
 
     func status() async -> StatusReport { await agent.status() }
 
-    func counters() async throws -> CountersReport { await agent.counters() }
+    func counters() async throws -> CountersReport { try await agent.counters() }
 
-    func tenants() async throws -> TenantsReport { await agent.tenants() }
+    func tenants() async throws -> TenantsReport { try await agent.tenants() }
 
-    func endpoints() async throws -> EndpointsReport { await agent.endpoints() }
+    func endpoints() async throws -> EndpointsReport { try await agent.endpoints() }
 
     func rules(_ question: RulesQuestion) async throws -> RulesReport? {
-        await agent.rules(question)
+        try await agent.rules(question)
     }
 
     func flows(_ question: FlowsQuestion) async throws -> FlowsReport {
@@ -188,7 +188,7 @@ struct Answers: AgentQueries, EndpointRegistry {
         try await agent.history(limit: limit)
     }
 
-    func metrics() async throws -> MetricsReport { await agent.metrics() }
+    func metrics() async throws -> MetricsReport { try await agent.metrics() }
 
     func events() -> AsyncStream<AgentEvent> { agent.events() }
 

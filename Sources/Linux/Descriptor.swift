@@ -14,6 +14,15 @@ public struct Descriptor: ~Copyable, Sendable {
         rawValue = try check("open", on: path) { open(path, flags | O_CLOEXEC) }
     }
 
+    /// A second descriptor of a file that somebody else holds open.
+    ///
+    /// The system call is `fcntl` with F_DUPFD_CLOEXEC.
+    public init(duplicating rawValue: CInt) throws(SystemError) {
+        self.rawValue = try check("fcntl(F_DUPFD_CLOEXEC)") {
+            fcntl(rawValue, F_DUPFD_CLOEXEC, 0)
+        }
+    }
+
     /// A second descriptor of the same file.
     ///
     /// The system call is `fcntl` with F_DUPFD_CLOEXEC.

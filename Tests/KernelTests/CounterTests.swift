@@ -32,7 +32,7 @@ extension KernelTests {
                 try await send(floods[1])
                 try await rig.withAgent { agent in
                     try await send(floods[2])
-                    let report = await agent.counters()
+                    let report = try await agent.counters()
                     let counts = try #require(report.rules.first { $0.policy == "a-to-b" }).counts
                     #expect(counts.packets == floods.reduce(0) { $0 + $1.packets })
                     #expect(counts.bytes == floods.reduce(0) { $0 + $1.bytes(family) })
@@ -59,7 +59,7 @@ extension KernelTests {
                 try await rig.withAgent { agent in
                     try await agent.change { try rig.write(text, to: "a.yaml") }
                     try await second.send(from: "a1", to: "b1", .v4, port: 7000, in: rig)
-                    let counts = try #require(await agent.counters().rules.first).counts
+                    let counts = try #require(try await agent.counters().rules.first).counts
                     #expect(counts.packets == first.packets + second.packets)
                     #expect(counts.bytes == first.bytes(.v4) + second.bytes(.v4))
                     #expect(counts.flows == 20)
@@ -87,7 +87,7 @@ extension KernelTests {
                     // The first flows once more: known flows are counted, not told anew.
                     try await send(floods[0])
                     let sent = floods.reduce(floods[0].packets) { $0 + $1.packets }
-                    let report = await agent.counters()
+                    let report = try await agent.counters()
                     let pair = try #require(
                         report.refused.first { $0.source == .tenant("a") && $0.reason == .noRule })
                     #expect(pair.destination == .tenant("b") && pair.direction == .egress)
@@ -116,7 +116,7 @@ extension KernelTests {
                 try await rig.withAgent { _ in if isWatched { try await send() } }
                 if !isWatched { try await send() }
                 try await rig.withAgent { agent in
-                    let report = await agent.counters()
+                    let report = try await agent.counters()
                     let kept = report.refused.filter {
                         $0.source == .tenant("a") && $0.reason == .noRule
                     }

@@ -60,11 +60,11 @@ extension KernelTests {
                 try rig.write(PolicyText.policy(PolicyText.tcp("5000-5010")), to: "a.yaml")
                 try await rig.withAgent { agent in
                     try await Transfer.with(.v4, port: 5000, in: rig) { transfer in
-                        let before = try #require(await agent.counters().rules.first)
+                        let before = try #require(try await agent.counters().rules.first)
                         try await make(mild, agent, rig)
                         try await transfer.goOn()
                         #expect(transfer.progress.isIntact)
-                        let report = await agent.counters()
+                        let report = try await agent.counters()
                         let counts = report.rules.reduce(Tally()) { $0 + $1.counts }
                         if mild == .moved || mild == .unrelated {
                             #expect(counts.packets > before.counts.packets && counts.flows == 1)

@@ -153,14 +153,14 @@ extension KernelTests {
                 let flood = Flood(flows: 10, packetsPerFlow: 10, payload: 10)
                 try await flood.send(from: "a1", to: "b1", .v4, port: 7000, in: rig)
                 try await flood.send(from: "a1", to: "b1", .v4, port: 9, in: rig)
-                let before = await agent.counters()
+                let before = try await agent.counters()
                 try await agent.change {
                     try NetworkNamespace.unmount(at: rig.path("a1"))
                 }
                 try await wait(for: "the host's end of the link to go") {
                     try await rig.run("ip", "link", "show", "rf-a1", in: "host").status != 0
                 }
-                let after = await agent.counters()
+                let after = try await agent.counters()
                 #expect(after.rules.map(\.counts) == before.rules.map(\.counts))
                 #expect(after.refused.map(\.counts) == before.refused.map(\.counts))
                 #expect(after.rules.first?.counts.packets == flood.packets)

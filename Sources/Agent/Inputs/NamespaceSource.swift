@@ -6,6 +6,11 @@ internal import NetTypes
 struct NamespaceSource: ~Copyable {
     let folders: NamespaceFolders
     private var processes: [Int32: ProcessBox] = [:]
+    /// What was found last, by path and by process.
+    private var ofPath: [String: NamespaceID] = [:]
+    private var ofProcess: [Int32: NamespaceID] = [:]
+    /// What could not be looked at the last time, with the reason.
+    private(set) var doubts: [String: SystemError] = [:]
 
     init(folders: [String]) throws(SystemError) { self.folders = try NamespaceFolders(folders) }
 
@@ -17,21 +22,18 @@ struct NamespaceSource: ~Copyable {
     }
 
     /// Everything that can be found now, each namespace once.
+    ///
+    /// What can't be looked at, as when there are no descriptors left, is as it was before: to take it for gone
+    /// would cut the flows of all who talk to it.
     mutating func look(paths: [String], pids: [Int32]) -> [NamespaceID: Found] {
-        var result: [NamespaceID: Found] = [:]
-        for mount in folders.mounts() {
-            result[mount.id, default: Found(id: mount.id)].paths.append(mount.path)
-        }
-        let listed = Set(result.values.flatMap(\.paths))
-        for path in paths where !listed.contains(path) {
-            guard let id = try? NetworkNamespace(at: path).id else { continue }
-            result[id, default: Found(id: id)].paths.append(path)
-        }
+        lookAtPaths(paths)
         processes = processes.filter { pids.contains($0.key) }
-        for pid in pids {
-            guard let id = namespace(of: pid) else { continue }
-            result[id, default: Found(id: id)].pids.append(pid)
-        }
+        ofProcess = Dictionary(
+            pids.compactMap { pid in namespace(of: pid).map { (pid, $0) } },
+            uniquingKeysWith: { $1 })
+        var result: [NamespaceID: Found] = [:]
+        for (path, id) in ofPath { result[id, default: Found(id: id)].paths.append(path) }
+        for (pid, id) in ofProcess { result[id, default: Found(id: id)].pids.append(pid) }
         return result.mapValues { found in
             var found = found
             found.paths.sort()
@@ -40,17 +42,44 @@ struct NamespaceSource: ~Copyable {
         }
     }
 
+    private mutating func lookAtPaths(_ paths: [String]) {
+        let look = folders.look()
+        doubts = look.doubts
+        var found = Dictionary(look.mounts.map { ($0.path, $0.id) }, uniquingKeysWith: { $1 })
+        for path in paths where found[path] == nil && doubts[path] == nil {
+            do throws(SystemError) {
+                found[path] = try NetworkNamespace(at: path).id
+            } catch {
+                if !error.saysNothingIsThere { doubts[path] = error }
+            }
+        }
+        for (path, id) in ofPath where found[path] == nil {
+            let isDoubtful =
+                doubts[path] != nil
+                || folders.folders.contains {
+                    doubts[$0] != nil && path.hasPrefix($0)
+                }
+            if isDoubtful { found[path] = id }
+        }
+        ofPath = found
+    }
+
     /// The descriptors that become readable when one of the processes ends.
     var processDescriptors: [Int32: CInt] {
         processes.mapValues { $0.handle.descriptor.rawValue }
     }
 
     private mutating func namespace(of pid: Int32) -> NamespaceID? {
-        do {
-            let box = try processes[pid] ?? ProcessBox(pid)
+        do throws(SystemError) {
+            let box: ProcessBox
+            if let known = processes[pid] { box = known } else { box = try ProcessBox(pid) }
             processes[pid] = box
             return try box.handle.networkNamespace().id
         } catch {
+            if !error.saysNothingIsThere {
+                doubts["process \(pid)"] = error
+                return ofProcess[pid]
+            }
             processes[pid] = nil
             return nil
         }

@@ -36,14 +36,26 @@ public final class SocketKeeper: Sendable {
     static func name(_ id: NamespaceID) -> String { "table-\(id.device)-\(id.inode)" }
 
     /// The socket that an earlier agent left for a namespace; nil where there is none.
-    func take(_ id: NamespaceID) -> NetfilterSocket? {
+    ///
+    /// A second descriptor of it is kept for the next try until the namespace is said to be taken over.
+    func take(_ id: NamespaceID) throws(SystemError) -> NetfilterSocket? {
         let name = Self.name(id)
-        guard let raw = state.withLock({ $0.waiting.removeValue(forKey: name) }) else {
+        guard let raw = state.withLock({ $0.waiting[name] }) else { return nil }
+        do throws(SystemError) {
+            return try NetfilterSocket(adopting: Descriptor(duplicating: raw), of: id)
+        } catch {
+            guard error.code == EINVAL else { throw error }
+            takenOver(id)
+            drop(name)
             return nil
         }
-        let adopted = try? NetfilterSocket(adopting: Descriptor(owning: raw), of: id)
-        if adopted == nil { drop(name) }
-        return adopted
+    }
+
+    /// The namespace is in the agent's hands, with what was kept for it.
+    func takenOver(_ id: NamespaceID) {
+        if let raw = state.withLock({ $0.waiting.removeValue(forKey: Self.name(id)) }) {
+            close(raw)
+        }
     }
 
     /// Gives the manager a copy of the socket that owns a namespace's table.
@@ -66,11 +78,14 @@ public final class SocketKeeper: Sendable {
     /// The namespace is gone or not ours any more.
     func drop(_ id: NamespaceID) { drop(Self.name(id)) }
 
-    /// Gives back what nobody took: namespaces that went while no agent ran.
-    func dropRest() {
+    /// Gives back what nobody took: of namespaces that went while no agent ran, not of those that
+    /// are tried again.
+    func dropRest(except tried: some Sequence<NamespaceID>) {
+        let kept = Set(tried.map(Self.name))
         let rest = state.withLock { state in
-            defer { state.waiting = [:] }
-            return state.waiting
+            let rest = state.waiting.filter { !kept.contains($0.key) }
+            state.waiting = state.waiting.filter { kept.contains($0.key) }
+            return rest
         }
         for (name, descriptor) in rest {
             close(descriptor)

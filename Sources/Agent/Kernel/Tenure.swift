@@ -1,3 +1,4 @@
+internal import Glibc
 internal import Linux
 internal import NetTypes
 internal import Nftables
@@ -27,7 +28,18 @@ final class Tenure: Sendable {
     final class Log: Sendable {
         let refusals: RefusalLog
 
-        init() throws(SystemError) { refusals = try RefusalLog() }
+        private init() throws(SystemError) { refusals = try RefusalLog() }
+
+        /// Nil where another program listens.
+        static func unlessTaken() throws(SystemError) -> Log? {
+            do throws(SystemError) {
+                return try Log()
+            } catch {
+                // EPERM is what the kernel says of a group that is another socket's.
+                if error.code == EPERM || error.code == EBUSY { return nil }
+                throw error
+            }
+        }
     }
 
     private struct Sockets: ~Copyable {
@@ -43,9 +55,9 @@ final class Tenure: Sendable {
         let sockets = try namespace.run { () throws(SystemError) in
             Sockets(
                 monitor: try RouteMonitor(), route: try RouteSocket(),
-                netfilter: try NetfilterSocket(), log: try? Log())
+                netfilter: try NetfilterSocket(), log: try Log.unlessTaken())
         }
-        let inherited = keeper?.take(namespace.id)
+        let inherited = try keeper?.take(namespace.id)
         isInherited = inherited != nil
         id = namespace.id
         self.slot = slot

@@ -81,18 +81,18 @@ struct Supervision: Service {
 
 extension Supervision {
     /// What the environment says of a service manager.
+    ///
+    /// One that can't be reached is no reason to go on without it: it keeps the sockets that own the
+    /// tables, and ends an agent that never says that it is ready.
     static func manager(
-        _ environment: [String: String], logger: Logger
-    ) -> (manager: ServiceManager, keeper: SocketKeeper)? {
+        _ environment: [String: String]
+    ) throws(SystemError) -> (manager: ServiceManager, keeper: SocketKeeper)? {
         guard let path = environment["NOTIFY_SOCKET"] else { return nil }
-        do throws(SystemError) {
-            let manager = try ServiceManager(notifySocket: path)
-            let handed = HandedDescriptors(environment: environment, pid: getpid())
-            try handed.closeOnExecution()
-            return (manager, SocketKeeper(manager, handed: handed))
-        } catch {
-            logger.error("the service manager can't be reached: \(error)")
-            return nil
+        let manager = try persistently { () throws(SystemError) in
+            try ServiceManager(notifySocket: path)
         }
+        let handed = HandedDescriptors(environment: environment, pid: getpid())
+        try persistently { () throws(SystemError) in try handed.closeOnExecution() }
+        return (manager, SocketKeeper(manager, handed: handed))
     }
 }

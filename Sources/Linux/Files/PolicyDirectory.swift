@@ -83,6 +83,13 @@ extension PolicyDirectory {
         }
 
         init(problems: [String: Problem]) { self.problems = problems }
+
+        /// Whether the kernel was short of something: no watch tells when that is over.
+        public var isToBeReadAgain: Bool {
+            problems.values.contains {
+                if case .system(let error) = $0 { !error.saysNothingIsThere } else { false }
+            }
+        }
     }
 
     /// Why something was not read.
@@ -112,8 +119,10 @@ extension PolicyDirectory.Snapshot {
             {
                 files[path] = known
             } else {
-                files[path] = try PolicyDirectory.File(
-                    reading: path, limit: directory.limits.bytesPerFile)
+                files[path] = try persistently { () throws(PolicyDirectory.Problem) in
+                    try PolicyDirectory.File(
+                        reading: path, limit: directory.limits.bytesPerFile)
+                }
             }
         } catch {
             problems[path] = error

@@ -46,7 +46,10 @@ struct PolicyWalk {
                 return enter(path)
             }
             enter(path)
-            for entry in try entriesOfDirectory(path) { visit(entry, in: path, depth) }
+            let entries = try persistently { () throws(SystemError) in
+                try entriesOfDirectory(path)
+            }
+            for entry in entries { visit(entry, in: path, depth) }
         } catch {
             problems[path] = .system(error)
         }

@@ -45,19 +45,46 @@ public struct NamespaceFolders: ~Copyable, Sendable {
         try Self.watch(folders, with: inotify)
     }
 
-    /// The namespaces that are mounted now, by path; whatever else lies there is passed over.
-    public borrowing func mounts() -> [NamespaceMount] {
-        folders.flatMap { folder in
-            ((try? entriesOfDirectory(folder)) ?? []).compactMap { mount(joined(folder, $0.name)) }
+    /// What one look at the folders found.
+    public struct Look: Sendable {
+        /// The namespaces that are mounted, by path; whatever else lies there is passed over.
+        public fileprivate(set) var mounts: [NamespaceMount] = []
+        /// Folders and names that could not be looked at, which says nothing about what is there.
+        public fileprivate(set) var doubts: [String: SystemError] = [:]
+    }
+
+    /// The namespaces that are mounted now, as far as they can be looked at.
+    public borrowing func mounts() -> [NamespaceMount] { look().mounts }
+
+    /// Looks at every name in the folders; a folder that is absent holds nothing.
+    public borrowing func look() -> Look {
+        var look = Look()
+        for folder in folders {
+            do throws(SystemError) {
+                let entries = try persistently { () throws(SystemError) in
+                    try entriesOfDirectory(folder)
+                }
+                for entry in entries {
+                    self.look(at: joined(folder, entry.name), &look)
+                }
+            } catch {
+                if !error.saysNothingIsThere { look.doubts[folder] = error }
+            }
         }
+        return look
     }
 
     /// Looks at a path without opening what is no namespace.
-    private borrowing func mount(_ path: String) -> NamespaceMount? {
-        guard let status = try? FileStatus(at: path), status.signature.device == volume,
-            let id = try? NetworkNamespace(at: path).id
-        else { return nil }
-        return NamespaceMount(path: path, id: id)
+    private borrowing func look(at path: String, _ look: inout Look) {
+        do throws(SystemError) {
+            let found = try persistently { () throws(SystemError) -> NamespaceID? in
+                guard try FileStatus(at: path).signature.device == volume else { return nil }
+                return try NetworkNamespace(at: path).id
+            }
+            if let found { look.mounts.append(NamespaceMount(path: path, id: found)) }
+        } catch {
+            if !error.saysNothingIsThere { look.doubts[path] = error }
+        }
     }
 
     private static func watch(
@@ -67,5 +94,14 @@ public struct NamespaceFolders: ~Copyable, Sendable {
             let bits = [IN_CREATE, IN_DELETE, IN_MOVED_FROM, IN_MOVED_TO]
             _ = try Inotify.add(folder, bits, to: inotify.descriptor.rawValue)
         }
+    }
+}
+
+extension SystemError {
+    /// Whether it means that there is nothing, or no namespace, rather than that nobody could look.
+    ///
+    /// EINVAL is what `NetworkNamespace` says of other files, ESRCH what a process is that ended.
+    public var saysNothingIsThere: Bool {
+        [ENOENT, ENOTDIR, ELOOP, EINVAL, ESRCH].contains(code)
     }
 }

@@ -14,9 +14,9 @@ public struct Leftover: Sendable {
 }
 
 extension EndpointTable {
-    /// Empties a socket that another process left, and gives what is told nowhere else.
-    public func takeLeftovers() throws(NftablesError) -> [Leftover] {
-        var leftovers: [Leftover] = []
+    /// Empties a socket that another process left, and adds what is told nowhere else; an error
+    /// leaves what was taken by then.
+    public func takeLeftovers(into leftovers: inout [Leftover]) throws(NftablesError) {
         while let datagram = try receiveAnything() {
             let retired = Retired(in: datagram)
             guard !retired.rules.isEmpty else { continue }
@@ -25,7 +25,6 @@ extension EndpointTable {
                     digest: Self.digest(of: datagram), rules: Self.comments(in: datagram),
                     counts: retired.rules))
         }
-        return leftovers
     }
 
     /// The next datagram; what was lost before it stays lost.

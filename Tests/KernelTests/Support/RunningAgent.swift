@@ -45,7 +45,7 @@ final class RunningAgent: Sendable {
 
     func status() async -> StatusReport { await agent.status() }
 
-    func counters() async -> CountersReport { await agent.counters() }
+    func counters() async throws -> CountersReport { try await agent.counters() }
 
     func violations() async -> [Violation] {
         (try? await agent.violations(ViolationsQuestion()))??.violations ?? []

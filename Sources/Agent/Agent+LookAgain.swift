@@ -1,0 +1,38 @@
+internal import Linux
+internal import Logging
+internal import NetTypes
+
+/// What could not be looked at is looked at again, soon at first.
+extension Agent {
+    static let leastPause = Duration.milliseconds(50)
+    static let greatestPause = Duration.seconds(5)
+
+    /// Looks again after a pause; each is twice as long as the one before.
+    func planToLookAgain() {
+        let due = ContinuousClock.now + lookAgainPause
+        guard lookAgainAt == nil else { return }
+        lookAgainAt = due
+        lookAgainPause = min(lookAgainPause * 2, Self.greatestPause)
+    }
+
+    /// The time has come.
+    func lookAgain() {
+        var isOther = false
+        if snapshot.isToBeReadAgain { rescanPolicies() }
+        if !refusedEntries.isEmpty || !toldDoubts.isEmpty { isOther = refreshNamespaces() }
+        for id in unreadInterfaces where tenures[id] == nil { unreadInterfaces.remove(id) }
+        for id in unreadInterfaces { isOther = refreshInterfaces(of: id) || isOther }
+        if isOther { rebuild() }
+        if lookAgainAt == nil { lookAgainPause = Self.leastPause }
+    }
+
+    /// Says once what could not be looked at.
+    func tellDoubts() {
+        let doubts = source.doubts.mapValues(\.description)
+        for (subject, reason) in doubts where toldDoubts[subject] != reason {
+            logger.warning("\(subject) can't be looked at and is taken to be as it was: \(reason)")
+        }
+        toldDoubts = doubts
+        if !doubts.isEmpty { planToLookAgain() }
+    }
+}

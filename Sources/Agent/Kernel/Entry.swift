@@ -1,0 +1,67 @@
+internal import Linux
+internal import NetTypes
+internal import Nftables
+internal import Policy
+
+/// A namespace that was opened and read, before the agent's state knows of it.
+struct Entry: Sendable {
+    let tenure: Tenure
+    let observed: ObservedNamespace
+    let holding: Holding?
+    let leftovers: [Leftover]
+
+    /// Why it could not be, and what was taken from the socket all the same.
+    struct Failure: Error {
+        let reason: any Error
+        var leftovers: [Leftover] = []
+    }
+
+    /// Opens and reads a namespace; a table that is as an earlier agent left it isn't read.
+    init(
+        _ found: NamespaceSource.Found, slot: UInt64, keeper: SocketKeeper?,
+        left: Checkpoint.Table?
+    ) throws(Failure) {
+        do throws(SystemError) {
+            let namespace = try persistently { () throws(SystemError) in try Self.open(found) }
+            tenure = try persistently { () throws(SystemError) in
+                try Tenure(entering: namespace, slot: slot, keeper: keeper)
+            }
+            let tenure = tenure
+            observed = ObservedNamespace(
+                id: found.id, paths: found.paths, pids: found.pids,
+                interfaces: try persistently { () throws(SystemError) in try tenure.interfaces() })
+        } catch {
+            throw Failure(reason: error)
+        }
+        // Whatever else is asked on the socket throws away what waits in it, so this comes first.
+        var leftovers: [Leftover] = []
+        do throws(NftablesError) {
+            let tenure = tenure
+            if tenure.isInherited {
+                try persistently { () throws(NftablesError) in
+                    try tenure.table.takeLeftovers(into: &leftovers)
+                }
+            }
+            holding = try persistently { () throws(NftablesError) in
+                if let left, try tenure.table.generation() == left.ruleset {
+                    return Holding(
+                        presence: tenure.isInherited ? .owned : .orphaned,
+                        generation: left.generation, ruleset: left.ruleset, isAsLeft: true)
+                }
+                return try Holding(reading: tenure)
+            }
+        } catch {
+            throw Failure(reason: error, leftovers: leftovers)
+        }
+        self.leftovers = leftovers
+    }
+
+    private static func open(
+        _ found: NamespaceSource.Found
+    ) throws(SystemError) -> NetworkNamespace {
+        guard let path = found.paths.first else {
+            return try NetworkNamespace(pid: found.pids.first ?? 0)
+        }
+        return try NetworkNamespace(at: path)
+    }
+}
