@@ -97,7 +97,7 @@ extension Agent {
         }
         guard ledger.book.packets != before else { return false }
         saveSoon()
-        guard !streams.isEmpty else { return true }
+        guard !streams.isEmpty || observer != nil else { return true }
         for key in new {
             guard let record = ledger.book.records[key] else { continue }
             tell(.violation(violation(record)))
