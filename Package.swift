@@ -126,6 +126,17 @@ let package = Package(
             resources: [.embedInCode("page.html")],
             swiftSettings: shell),
         .target(
+            name: "Sinks", dependencies: ["Linux", "Reports"], swiftSettings: shell),
+        .target(
+            name: "Settings",
+            dependencies: [
+                "API", "Agent", "Linux", "Policy", "Reports", "Sinks",
+                .product(name: "Configuration", package: "swift-configuration"),
+                .product(name: "Logging", package: "swift-log"),
+                .product(name: "Yams", package: "Yams"),
+            ],
+            swiftSettings: shell),
+        .target(
             name: "Store",
             dependencies: [
                 "Linux", "NetTypes", "Policy", "Reports",
@@ -145,7 +156,7 @@ let package = Package(
             dependencies: [
                 "Agent", "API", "Audit", "CNI", "Compiler", "Evidence", "KernelReader", "Lab",
                 "Linux", "NetTypes",
-                "Nftables", "Policy", "Reports", "Rules", "Store", "Verifier",
+                "Nftables", "Policy", "Reports", "Rules", "Settings", "Sinks", "Store", "Verifier",
                 .product(name: "ArgumentParser", package: "swift-argument-parser"),
                 .product(name: "Logging", package: "swift-log"),
                 .product(name: "ServiceLifecycle", package: "swift-service-lifecycle"),
@@ -208,6 +219,16 @@ let package = Package(
             swiftSettings: shell),
         .testTarget(
             name: "CNITests", dependencies: ["CNI", "NetTypes"], swiftSettings: shell),
+        .testTarget(
+            name: "SinkTests", dependencies: ["Linux", "NetTypes", "Reports", "Sinks"],
+            swiftSettings: shell),
+        .testTarget(
+            name: "SettingsTests",
+            dependencies: [
+                "API", "Agent", "Reports", "Settings", "Sinks",
+                .product(name: "Logging", package: "swift-log"),
+            ],
+            swiftSettings: shell),
         .testTarget(name: "AgentTests", dependencies: ["Agent"], swiftSettings: shell),
         .testTarget(
             name: "StoreTests",

@@ -45,9 +45,11 @@ class Space:
 
 
 class Lab:
-    """Namespaces, policies and an agent; `listen` is a loopback port in the hosts' namespace."""
+    """Namespaces, policies and an agent; `listen` is a loopback port in the hosts' namespace, and
+    `stdout` where the agent's standard output goes."""
 
-    def __init__(self, ringfence, policies, mode="off", listen=None, name="counts"):
+    def __init__(self, ringfence, policies, mode="off", listen=None, name="counts", stdout=None):
+        self.stdout = stdout
         self.ringfence, self.mode, self.listen = ringfence, mode, listen
         self.texts = policies
         self.name = f"{name}-{os.getpid()}-{mode}"
@@ -139,7 +141,7 @@ class Lab:
             subprocess.run(self.inside() + ["ip", "link", "set", "lo", "up"], check=True)
         with open(os.path.join(self.place, "agent.log"), "ab") as log:
             self.agent = subprocess.Popen(
-                self.command(), stderr=log, start_new_session=True)
+                self.command(), stdout=self.stdout, stderr=log, start_new_session=True)
         self.wait("all endpoints enforced", lambda: {
             one["state"] for one in self.ask("status")["endpoints"]} == {"enforced"}
             and len(self.ask("status")["endpoints"]) == len(NAMES))

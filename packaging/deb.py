@@ -16,7 +16,7 @@ import time
 
 HERE = os.path.dirname(os.path.abspath(__file__))
 ROOT = os.path.dirname(HERE)
-CONFFILES = ["/etc/default/ringfence", "/etc/logrotate.d/ringfence"]
+CONFFILES = ["/etc/default/ringfence", "/etc/logrotate.d/ringfence", "/etc/ringfence/agent.yaml"]
 
 
 class Tree:
@@ -57,6 +57,7 @@ def fill(tree, program, version):
     tree.copy(os.path.join(HERE, "ringfence.service"), "lib/systemd/system/ringfence.service")
     tree.copy(os.path.join(HERE, "ringfence.default"), "etc/default/ringfence")
     tree.copy(os.path.join(HERE, "ringfence.logrotate"), "etc/logrotate.d/ringfence")
+    tree.copy(os.path.join(HERE, "agent.yaml"), "etc/ringfence/agent.yaml")
     os.makedirs(os.path.join(tree.root, "etc/ringfence/policies"))
     for shell, name in (("bash", "usr/share/bash-completion/completions/ringfence"),
                         ("zsh", "usr/share/zsh/vendor-completions/_ringfence"),

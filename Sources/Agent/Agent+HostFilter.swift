@@ -215,8 +215,15 @@ extension Agent {
         if next > now {
             hostRefusalsDue = min(hostRefusalsDue ?? next, next)
         } else {
-            readHostRefusals()
+            readHostRefusalsAtPace()
         }
+    }
+
+    /// Reads because of packets: only that is paid for with a pause.
+    func readHostRefusalsAtPace() {
+        let start = ContinuousClock.now
+        readHostRefusals()
+        hostRefusalsPace.spend(from: start, to: .now)
     }
 
     func readHostRefusals() {
@@ -237,7 +244,6 @@ extension Agent {
         } catch {
             logger.error("refused flows of the host filter: \(error)")
         }
-        hostRefusalsPace.spend(from: start, to: .now)
     }
 
     private func keyed(_ flows: [HostRefusedFlow: Count]) -> [RefusalBook.Key: Count] {

@@ -29,7 +29,7 @@ extension Agent {
         if let next = refusalPaces[id]?.next(now), next > now {
             watchedRefusals[id] = min(watchedRefusals[id] ?? next, next)
         } else {
-            readRefusals(of: id)
+            readAtPace(id)
         }
     }
 
@@ -37,8 +37,16 @@ extension Agent {
     func readDueRefusals(_ now: ContinuousClock.Instant) {
         for (id, due) in watchedRefusals where due <= now {
             watchedRefusals[id] = nil
-            readRefusals(of: id)
+            readAtPace(id)
         }
+    }
+
+    /// Reads because of packets, which somebody else can send as fast as they like; whoever asks
+    /// over the API is not to slow down what is told at once.
+    private func readAtPace(_ id: NamespaceID) {
+        let start = ContinuousClock.now
+        readRefusals(of: id)
+        refusalPaces[id, default: Pace()].spend(from: start, to: .now)
     }
 
     func readAllRefusals() {
@@ -47,10 +55,6 @@ extension Agent {
 
     private func readRefusals(of id: NamespaceID) {
         guard let tenure = tenures[id], holdings[id]?.state != nil else { return }
-        let start = ContinuousClock.now
-        defer {
-            refusalPaces[id, default: Pace()].spend(from: start, to: .now)
-        }
         do throws(NftablesError) {
             // Where another program has the packet log, nothing but looking tells.
             if tenure.log == nil { watchedRefusals[id] = start + Self.readingInterval }
@@ -101,7 +105,7 @@ extension Agent {
         }
         guard ledger.book.packets != before else { return false }
         saveSoon()
-        guard !streams.isEmpty else { return true }
+        guard !streams.isEmpty || observer != nil else { return true }
         for key in new {
             guard let record = ledger.book.records[key] else { continue }
             tell(.violation(violation(record)))

@@ -107,7 +107,8 @@ extension Agent {
                 }
             },
             conflicts: compilation.topology.conflicts.map { ConflictStatus($0) },
-            lastApply: lastApply, lost: lost, overheard: overheard())
+            lastApply: lastApply, lost: lost, overheard: overheard(),
+            sinks: observer?.sinks() ?? [])
     }
 
     /// The release that this code belongs to.

@@ -50,7 +50,7 @@ extension Agent {
             lookAgain()
         }
         readDueRefusals(now)
-        if let hostRefusalsDue, hostRefusalsDue <= now { readHostRefusals() }
+        if let hostRefusalsDue, hostRefusalsDue <= now { readHostRefusalsAtPace() }
         sweepHostFilter(now)
         if let saveAt, saveAt <= now { save() }
         if let trimAt, trimAt <= now {

@@ -20,6 +20,7 @@ public actor Agent {
     nonisolated let configuration: AgentConfiguration
     nonisolated let logger: Logger
     nonisolated let clock: @Sendable () -> Timestamp
+    nonisolated let observer: AgentObserver?
 
     public nonisolated var unownedExecutor: UnownedSerialExecutor {
         loop.asUnownedSerialExecutor()
@@ -122,11 +123,12 @@ public actor Agent {
     /// Opens the watches; reads nothing yet.
     public init(
         _ configuration: AgentConfiguration, logger: Logger, keeper: SocketKeeper? = nil,
-        clock: @escaping @Sendable () -> Timestamp
+        observer: AgentObserver? = nil, clock: @escaping @Sendable () -> Timestamp
     ) throws {
         self.configuration = configuration
         self.logger = logger
         self.keeper = keeper
+        self.observer = observer
         self.clock = clock
         loop = try EventLoop()
         watcher = try DirectoryWatcher(PolicyDirectory(configuration.policies))

@@ -8,7 +8,7 @@ struct Pace {
     private static let factor = 8
     /// The least pause that is owed for any work.
     private static let least = Duration.milliseconds(20)
-    private static let credit = Duration.milliseconds(400)
+    private static let credit = Duration.milliseconds(200)
 
     /// When everything that was done is paid for.
     private var paid: ContinuousClock.Instant?

@@ -6,6 +6,8 @@ internal import Glibc
 internal import Logging
 internal import Reports
 internal import ServiceLifecycle
+internal import Settings
+internal import Sinks
 internal import UnixSignals
 
 struct AgentCommand: AsyncParsableCommand {
@@ -14,120 +16,52 @@ struct AgentCommand: AsyncParsableCommand {
         abstract: "Enforce the policies of a directory, and follow every change.",
         discussion: """
             SIGTERM ends the agent and leaves enforcement in place; SIGHUP makes it look at \
-            everything again.
+            everything again, and open the files anew that it writes events to.
+
+            What an option leaves out, a variable RINGFENCE_... says, then the configuration \
+            file; 'ringfence print-config' shows what counts, and who says so.
 
             Example: ringfence agent --policies /etc/ringfence/policies
             """)
 
-    @Option(
-        name: .shortAndLong,
-        help: ArgumentHelp("The directory of policy files.", valueName: "directory"))
-    var policies = "/etc/ringfence/policies"
-
-    @OptionGroup var namespaces: NamespaceOptions
-
-    @Option(
-        help: ArgumentHelp(
-            "The mount of the namespace that holds the host ends of the veths (default: the agent's own).",
-            valueName: "path"))
-    var hostNamespace: String?
-
-    @OptionGroup var socket: SocketOptions
-
-    @Option(
-        help: ArgumentHelp(
-            "A loopback address to answer on as well, for reading only (default: none).",
-            valueName: "address:port"), transform: AgentCommand.loopback)
-    var listen: LoopbackAddress?
-
-    @Option(help: ArgumentHelp("Where counts are kept over restarts.", valueName: "directory"))
-    var state = "/var/lib/ringfence"
-
-    @Option(
-        help:
-            "eBPF programs on the host ends of the veths: off, on, or only (no tables inside).",
-        transform: AgentCommand.mode)
-    var hostFilter = HostFilterMode.off
-
-    @Option(
-        help: ArgumentHelp(
-            "The bits of a packet's mark in which the host filter tells who sent it.",
-            valueName: "mask"), transform: AgentCommand.mask)
-    var identityMask: UInt32 = 0xffff_0000
-
-    @Option(
-        help: "trace, debug, info, notice, warning, error or critical.",
-        transform: AgentCommand.level)
-    var logLevel = Logger.Level.info
+    @OptionGroup var options: AgentOptions
 
     func run() async throws {
         LoggingSystem.bootstrap(StreamLogHandler.standardError)
         var logger = Logger(label: "ringfence")
-        logger.logLevel = logLevel
-        var configuration = AgentConfiguration(
-            policies: policies, namespaceFolders: namespaces.folders, pids: namespaces.pid,
-            hostNamespace: hostNamespace, stateDirectory: state)
-        configuration.hostFilter = hostFilter
-        configuration.identityMask = identityMask
         let environment = ProcessInfo.processInfo.environment
+        let (settings, warnings) = try options.settings(environment)
+        logger.logLevel = settings.logLevel
+        for warning in warnings { logger.warning("\(warning)") }
+        let sinks = try SinkSet(settings.sinks)
         let manager = try Supervision.manager(environment)
         let agent = try Agent(
-            configuration, logger: logger, keeper: manager?.keeper, clock: Self.now)
+            settings.configuration, logger: logger, keeper: manager?.keeper,
+            observer: settings.sinks.isEmpty
+                ? nil
+                : AgentObserver(
+                    sinks: { sinks.status }, tell: { sinks.tell($0, at: Self.now()) }),
+            clock: Self.now)
         let supervision = manager.map {
             Supervision(agent, $0.manager, environment: environment, logger: logger)
         }
         let answers = Answers(agent: agent)
         var services: [any Service] = [
             agent,
-            APIServer(socketPath: socket.socket, agent: answers, registry: answers, logger: logger),
+            APIServer(
+                socketPath: settings.socket, agent: answers, registry: answers, logger: logger),
         ]
-        if let listen {
+        if let listen = settings.listen {
             services.append(LoopbackServer(address: listen, agent: answers, logger: logger))
         }
-        services.append(Rescan(agent: agent, supervision: supervision))
+        services.append(Rescan(agent: agent, sinks: sinks, supervision: supervision))
         if let supervision { services.append(supervision) }
         let group = ServiceGroup(
             configuration: .init(
                 services: services.map { .init(service: $0) },
                 gracefulShutdownSignals: [.sigterm, .sigint], logger: logger))
+        defer { sinks.finish() }
         try await group.run()
-    }
-
-    private static func mode(_ name: String) throws -> HostFilterMode {
-        guard let mode = HostFilterMode(rawValue: name) else {
-            throw ValidationError("'\(name)' is none of off, on and only")
-        }
-        return mode
-    }
-
-    private static func loopback(_ text: String) throws -> LoopbackAddress {
-        guard let address = LoopbackAddress(parsing: text) else {
-            throw ValidationError(
-                "'\(text)' is no port of the loopback interface\n"
-                    + "  fix: write 127.0.0.1:9464 or [::1]:9464")
-        }
-        return address
-    }
-
-    private static func level(_ name: String) throws -> Logger.Level {
-        guard let level = Logger.Level(rawValue: name) else {
-            throw ValidationError("there is no log level '\(name)'")
-        }
-        return level
-    }
-
-    /// A run of bits, wide enough for some endpoints.
-    private static func mask(_ text: String) throws -> UInt32 {
-        let digits = text.hasPrefix("0x") ? String(text.dropFirst(2)) : text
-        guard let mask = UInt32(digits, radix: 16), mask.nonzeroBitCount >= 8,
-            (mask >> UInt32(mask.trailingZeroBitCount)) &+ 1
-                & (mask >> UInt32(mask.trailingZeroBitCount)) == 0
-        else {
-            throw ValidationError(
-                "'\(text)' is no mask\n  fix: give one run of at least 8 bits in hexadecimal, such as 0xffff0000"
-            )
-        }
-        return mask
     }
 
     /// The time of day, to the millisecond.
@@ -139,13 +73,15 @@ struct AgentCommand: AsyncParsableCommand {
     }
 }
 
-/// Looks at everything again at each SIGHUP.
+/// Looks at everything again at each SIGHUP, and lets go of files that somebody rotated.
 private struct Rescan: Service {
     let agent: Agent
+    let sinks: SinkSet
     let supervision: Supervision?
 
     func run() async throws {
         for await _ in await UnixSignalsSequence(trapping: .sighup).cancelOnGracefulShutdown() {
+            sinks.reopen()
             if let supervision {
                 await supervision.reload { await agent.rescan() }
             } else {

@@ -17,7 +17,10 @@ struct Ringfence: AsyncParsableCommand {
         groupedSubcommands: [
             CommandGroup(
                 name: "Enforce:",
-                subcommands: [AgentCommand.self, RunCommand.self, ReleaseCommand.self]),
+                subcommands: [
+                    AgentCommand.self, PrintConfigCommand.self, RunCommand.self,
+                    ReleaseCommand.self,
+                ]),
             CommandGroup(
                 name: "Ask the agent:",
                 subcommands: [

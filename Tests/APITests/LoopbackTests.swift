@@ -55,6 +55,17 @@ struct LoopbackTests {
         }
     }
 
+    @Test func `the document has what the port takes and no more`() async throws {
+        try await withLoopback { port in
+            let answer = try await ask(
+                port,
+                "GET /openapi.json HTTP/1.1\r\nHost: localhost\r\nConnection: close\r\n\r\n")
+            #expect(answer.contains("/v1/violations"))
+            #expect(!answer.contains("\"post\""))
+            for path in Routes.postPaths { #expect(!answer.contains(path)) }
+        }
+    }
+
     @Test func `a port that is taken is tried again until it is free`() async throws {
         let taken = try Listener()
         try await withLoopback(port: taken.port, isThere: false) { port in

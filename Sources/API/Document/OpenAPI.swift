@@ -3,8 +3,13 @@ internal import Reports
 
 /// The description of the API that programs read: OpenAPI 3.1.
 enum OpenAPI {
-    /// The document as it is served.
-    static let document: String = {
+    /// The document as the socket serves it.
+    static let document = text(of: operations)
+
+    /// The document of the TCP port: what changes something isn't there.
+    static let readOnlyDocument = text(of: operations.filter { $0.method == .get })
+
+    private static func text(of operations: [Operation]) -> String {
         let document: SchemaValue = [
             "openapi": "3.1.0",
             "info": [
@@ -21,7 +26,7 @@ enum OpenAPI {
             "components": ["schemas": Schemas.all],
         ]
         return document.text + "\n"
-    }()
+    }
 
     /// Of the API, not of the program: it changes with what is answered.
     private static let version = "1.0.0"

@@ -13,6 +13,7 @@ extension Schemas {
                     "endpoints": .list(of: .named("EndpointStatus")),
                     "unknownNamespaces": .list(of: .named("UnknownNamespace")),
                     "conflicts": .list(of: .named("Conflict")), "lost": .named("LostEvents"),
+                    "sinks": .list(of: .named("Sink")),
                 ], optional: ["lastApply": .named("Apply"), "overheard": .named("Overheard")])
         ),
         (
@@ -87,6 +88,18 @@ extension Schemas {
             .record(
                 "Notices that the kernel could not deliver.",
                 ["refusals": .count, "links": .count, "rules": .count, "violations": .count])
+        ),
+        (
+            "Sink",
+            .record(
+                "Where events are written to as they happen, and how that goes.",
+                [
+                    "name": .words("stdout", "file", "syslog"), "target": .string(),
+                    "written": .count, "waiting": .count,
+                    "lost": .record(
+                        "Records that were never written, by cause.",
+                        ["full": .count, "limited": .count, "failed": .count]),
+                ], optional: ["problem": .string()])
         ),
         (
             "EnforcementRequest",

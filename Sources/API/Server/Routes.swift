@@ -47,7 +47,9 @@ struct Routes: Sendable {
         }
         router.get("/openapi.json") { request, _ in
             _ = try Query(request, allowed: [])
-            return Response(text: Self.document, type: "application/json")
+            return Response(
+                text: entrance == .loopback ? OpenAPI.readOnlyDocument : OpenAPI.document,
+                type: "application/json")
         }
         addPages(to: router)
         addReports(to: router)
@@ -100,8 +102,6 @@ struct Routes: Sendable {
             return try Response(json: try await agent.history(limit: try query.limit(100)))
         }
     }
-
-    private static let document = OpenAPI.document
 
     private func readiness(_ request: Request) async throws -> Response {
         _ = try Query(request, allowed: [])

@@ -4,7 +4,7 @@ extension MetricsReport {
         let traffic = RuleSeries(rules, limit: limits.rules)
         let refusals = RefusedSeries(refused, limit: limits.refused)
         return agentFamilies + policyFamilies + endpointFamilies + traffic.families
-            + refusals.families + overheardFamilies + lossFamilies
+            + refusals.families + overheardFamilies + lossFamilies + sinkFamilies
             + [
                 MetricFamily(
                     .gauge, "ringfence_metrics_combined_series",
@@ -128,6 +128,27 @@ extension MetricsReport {
                 .counter, "ringfence_overheard_bytes", unit: "bytes",
                 help: "Bytes that a bridge gave to everybody, dropped as nobody's attempt.",
                 kinds.map { .init($0.counts.bytes, [("kind", $0.kind)]) }),
+        ]
+    }
+
+    private var sinkFamilies: [MetricFamily] {
+        guard !status.sinks.isEmpty else { return [] }
+        return [
+            MetricFamily(
+                .counter, "ringfence_sink_records", help: "Records that a sink has written.",
+                status.sinks.map { .init($0.written, [("sink", $0.name)]) }),
+            MetricFamily(
+                .counter, "ringfence_sink_lost_records",
+                help: "Records that a sink never wrote: too many waited, came, or were too large.",
+                status.sinks.flatMap { sink in
+                    sink.lost.causes.map {
+                        .init($0.count, [("sink", sink.name), ("cause", $0.cause)])
+                    }
+                }),
+            MetricFamily(
+                .gauge, "ringfence_sink_problem",
+                help: "Whether a sink can't write at the moment.",
+                status.sinks.map { .init($0.problem == nil ? 0 : 1, [("sink", $0.name)]) }),
         ]
     }
 

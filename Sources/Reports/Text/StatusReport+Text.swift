@@ -6,6 +6,7 @@ extension StatusReport: TextReport {
         [
             agentText, policyText, applyText, errorText(form), endpointText(form),
             unknownText(form), conflictText(form), overheard?.text ?? "", lostText(form),
+            sinkText(form),
         ].joined()
     }
 
@@ -99,6 +100,22 @@ extension StatusReport: TextReport {
             ])
         }
         return section("conflicts", table, form, none: "none")
+    }
+
+    private func sinkText(_ form: TextForm) -> String {
+        guard !sinks.isEmpty else { return "" }
+        var table = Table(
+            .init("SINK"), .init("WRITES TO"), .init("WRITTEN", .right), .init("WAITING", .right),
+            .init("LOST", .right), .init("PROBLEM"))
+        for sink in sinks {
+            table.append([
+                .init(sink.name), .init(sink.target), .init("\(sink.written)"),
+                .init("\(sink.waiting)"),
+                .init("\(sink.lost.total)", sink.lost.total > 0 ? .doubtful : nil),
+                .init(sink.problem ?? "", .bad),
+            ])
+        }
+        return section("sinks", table, form, none: "none")
     }
 
     private func lostText(_ form: TextForm) -> String {

@@ -11,13 +11,16 @@ public struct StatusReport: Hashable, Sendable, Codable {
     public var lost: LostEvents
     /// What the host filter dropped as nobody's attempt; nil where it is off.
     public var overheard: Overheard?
+    /// Where events are written to as they happen.
+    public var sinks: [SinkStatus]
 
     public init(
         agent: AgentStatus, policies: PolicyStatus, endpoints: [EndpointStatus],
         unknownNamespaces: [UnknownNamespace] = [], conflicts: [ConflictStatus] = [],
         lastApply: ApplyStatus? = nil, lost: LostEvents = LostEvents(),
-        overheard: Overheard? = nil
+        overheard: Overheard? = nil, sinks: [SinkStatus] = []
     ) {
+        self.sinks = sinks
         self.overheard = overheard
         self.agent = agent
         self.policies = policies
