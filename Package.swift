@@ -208,6 +208,13 @@ let package = Package(
             swiftSettings: shell),
         .testTarget(
             name: "CNITests", dependencies: ["CNI", "NetTypes"], swiftSettings: shell),
+        .testTarget(
+            name: "FuzzTests",
+            dependencies: [
+                "CLinux", "CNI", "Linux", "NetTypes", "Nftables", "Policy", "Rules",
+                "TestSupport",
+            ],
+            exclude: ["Corpus"], swiftSettings: shell),
         .testTarget(name: "AgentTests", dependencies: ["Agent"], swiftSettings: shell),
         .testTarget(
             name: "StoreTests",
