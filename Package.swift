@@ -229,6 +229,13 @@ let package = Package(
                 .product(name: "Logging", package: "swift-log"),
             ],
             swiftSettings: shell),
+        .testTarget(
+            name: "FuzzTests",
+            dependencies: [
+                "CLinux", "CNI", "Linux", "NetTypes", "Nftables", "Policy", "Rules",
+                "TestSupport",
+            ],
+            exclude: ["Corpus"], swiftSettings: shell),
         .testTarget(name: "AgentTests", dependencies: ["Agent"], swiftSettings: shell),
         .testTarget(
             name: "StoreTests",
