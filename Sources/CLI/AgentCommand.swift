@@ -50,6 +50,11 @@ struct AgentCommand: AsyncParsableCommand {
     var hostFilter = HostFilterMode.off
 
     @Option(
+        help: "How these come to the veths: auto, tcx (links), or clsact (filters).",
+        transform: AgentCommand.attachment)
+    var hostFilterAttach = HostFilterAttachment.auto
+
+    @Option(
         help: ArgumentHelp(
             "The bits of a packet's mark in which the host filter tells who sent it.",
             valueName: "mask"), transform: AgentCommand.mask)
@@ -68,6 +73,7 @@ struct AgentCommand: AsyncParsableCommand {
             policies: policies, namespaceFolders: namespaces.folders, pids: namespaces.pid,
             hostNamespace: hostNamespace, stateDirectory: state)
         configuration.hostFilter = hostFilter
+        configuration.hostFilterAttachment = hostFilterAttach
         configuration.identityMask = identityMask
         let environment = ProcessInfo.processInfo.environment
         let manager = Supervision.manager(environment, logger: logger)
@@ -98,6 +104,13 @@ struct AgentCommand: AsyncParsableCommand {
             throw ValidationError("'\(name)' is none of off, on and only")
         }
         return mode
+    }
+
+    private static func attachment(_ name: String) throws -> HostFilterAttachment {
+        guard let attachment = HostFilterAttachment(rawValue: name) else {
+            throw ValidationError("'\(name)' is none of auto, tcx and clsact")
+        }
+        return attachment
     }
 
     private static func loopback(_ text: String) throws -> LoopbackAddress {
