@@ -170,7 +170,9 @@ extension Agent {
         let filter = try HostFilter(
             .init(
                 root: configuration.bpfFileSystem, host: host?.inode ?? 0,
-                identityMask: configuration.identityMask), need: need)
+                identityMask: configuration.identityMask,
+                attachment: .init(rawValue: configuration.hostFilterAttachment.rawValue) ?? .auto),
+            need: need)
         hostFilter = filter
         guarded = Set(observed.keys.filter { filter.knownNumber(of: $0) != nil })
         watch(filter.eventsDescriptor, .hostRefusals)

@@ -14,6 +14,7 @@ public struct AgentConfiguration: Sendable {
     public var violations = 4096
 
     public var hostFilter = HostFilterMode.off
+    public var hostFilterAttachment = HostFilterAttachment.auto
     /// Where the BPF file system is, or is to be mounted.
     public var bpfFileSystem = "/sys/fs/bpf"
     /// The bits of a packet's mark in which the host filter tells who sent it.

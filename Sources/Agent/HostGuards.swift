@@ -6,6 +6,7 @@ internal import NetTypes
 public struct HostGuards: Sendable {
     private let root: String
     private let host: UInt64
+    private let namespace: String?
 
     /// - Parameters:
     ///   - root: Where the BPF file system is mounted.
@@ -20,11 +21,19 @@ public struct HostGuards: Sendable {
             }
         self.root = root
         host = namespace.id.inode
+        self.namespace = hostNamespace
     }
 
     /// Whether anything stands at a veth.
     public var isPresent: Bool { HostFilter.isPresent(root: root, host: host) }
 
     /// Takes programs, links and maps away: everything passes from then on.
-    public func remove() { HostFilter.removeAll(root: root, host: host) }
+    ///
+    /// - Throws: What kept the host namespace from being entered.
+    public func remove() throws {
+        guard let namespace else { return HostFilter.removeAll(root: root, host: host) }
+        try NetworkNamespace(at: namespace).run { () throws(SystemError) in
+            HostFilter.removeAll(root: root, host: host)
+        }
+    }
 }

@@ -70,6 +70,41 @@ int cbpf_query_hook(int interface, int hook, struct cbpf_query *answer)
     return 0;
 }
 
+// Before the filters of others, in a place that nobody else is likely to take.
+enum { PRIORITY = 1, HANDLE = 0x5246 };
+
+int cbpf_tc_attach(int interface, int is_ingress, int program)
+{
+    LIBBPF_OPTS(bpf_tc_hook, hook, .ifindex = interface,
+                .attach_point = is_ingress ? BPF_TC_INGRESS : BPF_TC_EGRESS);
+    LIBBPF_OPTS(bpf_tc_opts, options, .handle = HANDLE, .priority = PRIORITY,
+                .prog_fd = program, .flags = BPF_TC_F_REPLACE);
+    int error = bpf_tc_hook_create(&hook);
+    if (error && error != -EEXIST)
+        return error;
+    return bpf_tc_attach(&hook, &options);
+}
+
+int64_t cbpf_tc_program(int interface, int is_ingress)
+{
+    LIBBPF_OPTS(bpf_tc_hook, hook, .ifindex = interface,
+                .attach_point = is_ingress ? BPF_TC_INGRESS : BPF_TC_EGRESS);
+    LIBBPF_OPTS(bpf_tc_opts, options, .handle = HANDLE, .priority = PRIORITY);
+    int error = bpf_tc_query(&hook, &options);
+    // Without the hook the kernel says EINVAL, without the filter ENOENT.
+    if (error == -ENOENT || error == -EINVAL)
+        return 0;
+    return error ? error : options.prog_id;
+}
+
+int cbpf_tc_detach(int interface, int is_ingress)
+{
+    LIBBPF_OPTS(bpf_tc_hook, hook, .ifindex = interface,
+                .attach_point = is_ingress ? BPF_TC_INGRESS : BPF_TC_EGRESS);
+    LIBBPF_OPTS(bpf_tc_opts, options, .handle = HANDLE, .priority = PRIORITY);
+    return bpf_tc_detach(&hook, &options);
+}
+
 int cbpf_run_test(int program, const void *packet, uint32_t size, struct cbpf_test_run *run)
 {
     struct __sk_buff before, after;

@@ -56,6 +56,12 @@ struct AgentOptions: ParsableArguments {
 
     @Option(
         help: ArgumentHelp(
+            "How these come to the veths: auto, tcx (links), or clsact (filters) (default: auto).",
+            valueName: "way"))
+    var hostFilterAttach: String?
+
+    @Option(
+        help: ArgumentHelp(
             "The bits of a packet's mark in which the host filter tells who sent it (default: 0xffff0000).",
             valueName: "mask"))
     var identityMask: String?
@@ -98,7 +104,8 @@ struct AgentOptions: ParsableArguments {
         let single = [
             "policies": policies, "host-namespace": hostNamespace, "socket": socket,
             "listen": listen, "state": state, "host-filter": hostFilter,
-            "identity-mask": identityMask, "log-level": logLevel,
+            "host-filter-attach": hostFilterAttach, "identity-mask": identityMask,
+            "log-level": logLevel,
         ]
         var flags = single.compactMapValues { $0.map { [$0] } }
         if !namespaces.isEmpty { flags["namespaces"] = namespaces }

@@ -50,8 +50,13 @@ struct ReleaseCommand: ParsableCommand {
             }
         }
         if guards.isPresent {
-            guards.remove()
-            print("released the host ends of the veths")
+            do {
+                try guards.remove()
+                print("released the host ends of the veths")
+            } catch {
+                failures += 1
+                complain("the host ends of the veths: \(error)")
+            }
         }
         if failures > 0 { throw ExitCode(1) }
     }

@@ -62,8 +62,38 @@ extension HostFilter {
         posts[post.interface] = post
     }
 
-    /// Makes sure that the program that is pinned to the hook is this one.
+    /// Makes sure that this program stands at the hook, and stands there once.
+    ///
+    /// The other way to be attached is given up last: for a moment a packet may be judged twice.
     private func attach(
+        _ hook: Hook, _ program: borrowing Descriptor, to interface: Int32
+    ) throws(BPFError) {
+        let usesLinks =
+            switch configuration.attachment {
+            case .tcx: true
+            case .clsact: false
+            case .auto: hook.hasLinks(on: interface)
+            }
+        let marker = Self.filterMarker(linkPath(interface, hook))
+        if usesLinks {
+            try link(hook, program, to: interface)
+            if try Pinned.open(marker) != nil {
+                hook.removeFilter(on: interface)
+                Pinned.remove(marker)
+            }
+        } else {
+            if try hook.filter(on: interface) != ProgramInfo(program).id {
+                try hook.setFilter(program, on: interface)
+                Pinned.remove(marker)
+                // Tells a release where to look.
+                try Pinned.pin(program, at: marker)
+            }
+            Pinned.remove(linkPath(interface, hook))
+        }
+    }
+
+    /// Makes sure that the program that is pinned to the hook is this one.
+    private func link(
         _ hook: Hook, _ program: borrowing Descriptor, to interface: Int32
     ) throws(BPFError) {
         let path = linkPath(interface, hook)
@@ -86,13 +116,22 @@ extension HostFilter {
         try Pinned.pin(link, at: path)
     }
 
+    private static func filterMarker(_ path: String) -> String { path + "-filter" }
+
     private func linkPath(_ interface: Int32, _ hook: Hook) -> String {
         "\(links)/\(interface)-\(hook == .fromEndpoint ? "from" : "to")"
     }
 
     /// Gives up an interface that is gone or no endpoint's any more.
     private func leave(_ interface: Int32) throws(BPFError) {
-        for hook in Hook.allCases { Pinned.remove(linkPath(interface, hook)) }
+        for hook in Hook.allCases {
+            let path = linkPath(interface, hook)
+            if try Pinned.open(Self.filterMarker(path)) != nil {
+                hook.removeFilter(on: interface)
+                Pinned.remove(Self.filterMarker(path))
+            }
+            Pinned.remove(path)
+        }
         try maps.endpoints.remove(UInt32(bitPattern: interface))
         posts[interface] = nil
     }
@@ -113,6 +152,26 @@ extension HostFilter {
                 }
             }
         }
+        others.merge(otherFilters(ours)) { $0 + $1 }
+        return others
+    }
+
+    private func otherFilters(_ ours: Set<UInt32>) -> [Int32: [String]] {
+        var others: [Int32: [String]] = [:]
+        guard var socket = try? RouteSocket() else { return [:] }
+        for interface in (try? socket.interfacesWithFilterHooks()) ?? []
+        where posts[interface] != nil {
+            for hook in Hook.allCases {
+                let found = (try? socket.filters(of: interface, at: hook.filters)) ?? []
+                for filter in found where !(filter.program.map(ours.contains) ?? false) {
+                    let name = filter.name ?? filter.kind
+                    // Some kinds list their tables as well.
+                    if others[interface]?.last != name {
+                        others[interface, default: []].append(name)
+                    }
+                }
+            }
+        }
         return others
     }
 
@@ -123,6 +182,8 @@ extension HostFilter {
 
     /// Takes away what was left for a host namespace.
     ///
+    /// The calling thread has to be in it, for the filters that stand at interfaces.
+    ///
     /// - Parameters:
     ///   - root: Where the BPF file system is mounted.
     ///   - host: The inode of the host namespace.
@@ -130,10 +191,20 @@ extension HostFilter {
         let home = "\(root)/ringfence/\(host)"
         for folder in Pinned.names(in: home) {
             let path = home + "/" + folder
-            for name in Pinned.names(in: path) { Pinned.remove(path + "/" + name) }
+            for name in Pinned.names(in: path) {
+                if folder == "links" { removeFilter(named: name) }
+                Pinned.remove(path + "/" + name)
+            }
             _ = rmdir(path)
         }
         _ = rmdir(home)
+    }
+
+    /// Takes away the filter that a marker tells of.
+    private static func removeFilter(named name: String) {
+        let parts = name.split(separator: "-")
+        guard parts.count == 3, let interface = Int32(parts[0]) else { return }
+        (parts[1] == "from" ? Hook.fromEndpoint : .toEndpoint).removeFilter(on: interface)
     }
 
     /// Whether links are pinned for a host namespace.

@@ -10,6 +10,16 @@ internal import Rules
 /// Programs, maps, links and counters are pinned: they outlast the agent, and the next one takes
 /// them over as they are. Not for several threads at once.
 public final class HostFilter {
+    /// How the programs come to the veths.
+    public enum Attachment: String, Hashable, Sendable, CaseIterable {
+        /// By links where the kernel has them, else by filters.
+        case auto
+        /// By TCX links: Linux 6.6 or later.
+        case tcx
+        /// By filters of the clsact queueing discipline.
+        case clsact
+    }
+
     /// What is fixed for the life of the maps.
     public struct Configuration: Sendable {
         /// Where the BPF file system is, or is to be mounted.
@@ -20,12 +30,17 @@ public final class HostFilter {
         /// The bits of a packet's mark that hold the number of the endpoint that sent it; one run
         /// of at least 8 bits.
         public var identityMask: UInt32
+        /// How the programs come to the veths.
+        public var attachment: Attachment
 
-        public init(root: String = "/sys/fs/bpf", host: UInt64, identityMask: UInt32 = 0xffff_0000)
-        {
+        public init(
+            root: String = "/sys/fs/bpf", host: UInt64, identityMask: UInt32 = 0xffff_0000,
+            attachment: Attachment = .auto
+        ) {
             self.root = root
             self.host = host
             self.identityMask = identityMask
+            self.attachment = attachment
         }
     }
 

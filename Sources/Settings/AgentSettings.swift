@@ -19,6 +19,8 @@ public struct AgentSettings: Sendable {
             namespaceFolders: try reader.list(.namespaces), pids: try reader.pids(),
             hostNamespace: try reader.text(.hostNamespace), stateDirectory: try reader.path(.state))
         configuration.hostFilter = try reader.choice(.hostFilter, HostFilterMode.self)
+        configuration.hostFilterAttachment = try reader.choice(
+            .hostFilterAttach, HostFilterAttachment.self)
         configuration.identityMask = try reader.mask(.identityMask)
         self.configuration = configuration
         socket = try reader.path(.socket)

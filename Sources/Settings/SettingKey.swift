@@ -73,6 +73,8 @@ extension SettingKey {
     static let listen = SettingKey("listen", flag: "listen")
     static let state = SettingKey("state", flag: "state", "/var/lib/ringfence")
     static let hostFilter = SettingKey("hostFilter", flag: "host-filter", "off")
+    static let hostFilterAttach = SettingKey(
+        "hostFilterAttach", flag: "host-filter-attach", "auto")
     static let identityMask = SettingKey("identityMask", flag: "identity-mask", "0xffff0000")
     static let logLevel = SettingKey("logLevel", flag: "log-level", "info")
 
@@ -97,7 +99,7 @@ extension SettingKey {
     static let all: [SettingKey] =
         [
             policies, namespaces, pids, hostNamespace, socket, listen, state, hostFilter,
-            identityMask, logLevel,
+            hostFilterAttach, identityMask, logLevel,
         ] + [stdoutEnabled] + keys(of: "stdout") + [filePath, fileMaxBytes, fileKeep]
         + keys(of: "file") + [syslogAddress, syslogFacility] + keys(of: "syslog")
 

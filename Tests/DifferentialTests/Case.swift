@@ -100,10 +100,9 @@ struct Case {
             let current = piece.isForged ? forged : probe
             if form.isLeftAlone(piece, of: flow) {
                 arrive(piece, of: current, form, number, scene)
-            } else if let first = reassembly.take(piece) {
-                // What is forged is in the transport part, which may come later.
-                let reaches = first.range.count > form.after.length
-                let whole = first.isForged && reaches ? forged : probe
+            } else if let holder = reassembly.take(piece, byte: form.after.length) {
+                // What is forged is at the start of the transport part, whichever piece brings it.
+                let whole = holder.isForged ? forged : probe
                 let fate = scene.fate(of: whole)
                 arrive(whole, fate, form.whole.seen(whole.flow), number)
             }

@@ -13,11 +13,12 @@ final class TestBench {
     let endpoint = NamespaceID(device: 0, inode: 1)
     private let peer = NamespaceID(device: 0, inode: 2)
 
-    init() throws {
+    init(identityMask: UInt32 = 0xffff_0000) throws {
         var template = Array("/tmp/ringfence-bpf-XXXXXX".utf8CString)
         guard let made = mkdtemp(&template) else { throw SystemError("mkdtemp", code: errno) }
         root = String(cString: made)
-        filter = try HostFilter(.init(root: root, host: 1), need: Capacity(endpoints: 4))
+        filter = try HostFilter(
+            .init(root: root, host: 1, identityMask: identityMask), need: Capacity(endpoints: 4))
         let number = try filter.number(of: endpoint)
         let other = try filter.number(of: peer)
         let addresses: [UInt32: [IPAddress]] = [number: Frame.own, other: Frame.peers]
@@ -75,6 +76,9 @@ final class TestBench {
         _ = try filter.remove(endpoint)
         _ = try filter.number(of: endpoint)
     }
+
+    /// Nobody stands at the interface any more.
+    func undeclare() throws { _ = try filter.guardPosts([:]) }
 
     /// How many packets were refused for a reason.
     func total(_ reason: HostRefusal) throws -> UInt64 {

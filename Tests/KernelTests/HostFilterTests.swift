@@ -116,6 +116,71 @@ extension KernelTests {
             }
         }
 
+        /// By filters, by links and by filters again: no packet is lost on the way, and none leaks.
+        @Test func `filters stand in for links without a gap`() async throws {
+            try await Rig.with { rig in
+                try rig.writeTenants()
+                try rig.write(PolicyText.policy(PolicyText.udp("7000, 7001")), to: "a.yaml")
+                try await rig.withGuards(.only, .clsact) { _ in
+                    try await rig.expectFilters(present: true)
+                }
+                let traffic = try Traffic(in: rig)
+                try await letTrafficFlow()
+                let begun = monotonicTime()
+                for attachment in [HostFilterAttachment.clsact, .tcx, .clsact, .auto] {
+                    try await rig.withGuards(.only, attachment) { agent in
+                        #expect(await agent.status().agent.hostFilterProblem == nil)
+                        try await rig.expectFilters(present: attachment == .clsact)
+                        try await letTrafficFlow()
+                    }
+                }
+                try await traffic.judge(
+                    "other attachments", before: [7000], after: [7000],
+                    .init(begun: begun, inForce: monotonicTime()))
+            }
+        }
+
+        @Test(arguments: PolicyChange.all.prefix(4))
+        func `nothing leaks through filters across a change of files`(
+            _ change: PolicyChange
+        ) async throws {
+            try await Rig.with { rig in
+                try change.prepare(rig)
+                try await rig.withGuards(.only, .clsact) { agent in
+                    let traffic = try Traffic(in: rig)
+                    try await letTrafficFlow()
+                    let begun = monotonicTime()
+                    try await agent.change { try change.make(rig) }
+                    let times = RunningAgent.Change(begun: begun, inForce: monotonicTime())
+                    try await letTrafficFlow()
+                    try await traffic.judge(
+                        change.name, before: change.before, after: change.after, times)
+                }
+            }
+        }
+
+        @Test func `filters of others are named, and stay when ours are released`() async throws {
+            try await Rig.with { rig in
+                try rig.writeTenants()
+                try await rig.withGuards(.only, .clsact) { agent in
+                    #expect(await agent.status().agent.otherPrograms == [])
+                    let added = try await rig.tc(
+                        "filter", "add", "dev", "rf-a1", "ingress", "prio", "50", "protocol",
+                        "ip", "u32", "match", "u32", "0", "0", "flowid", "1:1")
+                    try #require(added.status == 0, "\(added.output)")
+                    #expect(await agent.status().agent.otherPrograms == ["u32 on rf-a1"])
+                }
+                let guards = try HostGuards(root: rig.bpf, hostNamespace: rig.lab.fabricPath)
+                #expect(guards.isPresent)
+                try guards.remove()
+                #expect(!guards.isPresent)
+                try await rig.expectFilters(present: false)
+                let left = try await rig.tc("filter", "show", "dev", "rf-a1", "ingress")
+                #expect(left.output.contains("u32"))
+                try await Transfer.with(.v4, port: 5000, in: rig) { try await $0.goOn() }
+            }
+        }
+
         @Test func `a release takes the programs away`() async throws {
             try await Rig.with { rig in
                 try rig.writeTenants()
@@ -133,12 +198,28 @@ extension KernelTests {
 }
 
 extension Rig {
+    fileprivate func tc(_ words: String...) async throws -> Command {
+        try await Command(["nsenter", "--net=" + lab.fabricPath, "tc"] + words)
+    }
+
+    /// Both programs are filters at both veths, or none is.
+    fileprivate func expectFilters(present: Bool) async throws {
+        for end in ["rf-a1", "rf-b1"] {
+            for (hook, program) in [("ingress", "from_endpoint"), ("egress", "to_endpoint")] {
+                let shown = try await tc("filter", "show", "dev", end, hook)
+                #expect(shown.output.contains(program) == present, "\(end): \(shown.output)")
+            }
+        }
+    }
+
     fileprivate func withGuards(
-        _ mode: HostFilterMode, _ work: (RunningAgent) async throws -> Void
+        _ mode: HostFilterMode, _ attachment: HostFilterAttachment = .auto,
+        _ work: (RunningAgent) async throws -> Void
     ) async throws {
         try await withAgent(
             {
                 $0.hostFilter = mode
+                $0.hostFilterAttachment = attachment
                 $0.bpfFileSystem = bpf
             }, work)
     }

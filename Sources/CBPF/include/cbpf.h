@@ -22,6 +22,17 @@ struct cbpf_query {
 /// BPF_PROG_QUERY of an interface of the calling thread's network namespace: 0 or -errno.
 int cbpf_query_hook(int interface, int hook, struct cbpf_query *answer);
 
+/// Attaches a program to the clsact hook of an interface, which is made where it is missing, or puts
+/// it in the place of the one that is there: 0 or -errno. In the namespace of the calling thread, as
+/// are the next two.
+int cbpf_tc_attach(int interface, int is_ingress, int program);
+
+/// The id of the program that cbpf_tc_attach has attached, 0 if there is none, or -errno.
+int64_t cbpf_tc_program(int interface, int is_ingress);
+
+/// Takes the program away that cbpf_tc_attach has attached: 0 or -errno.
+int cbpf_tc_detach(int interface, int is_ingress);
+
 /// Makes libbpf say nothing on standard error and keep what it would have said.
 void cbpf_capture_messages(void);
 

@@ -71,7 +71,7 @@ struct LabDownCommand: ParsableCommand {
             }
             let lab = Lab(named: name)
             // What is pinned for the lab's host would outlive it.
-            (try? HostGuards(hostNamespace: lab.fabricPath))?.remove()
+            try? HostGuards(hostNamespace: lab.fabricPath).remove()
             try lab.down()
         }
     }

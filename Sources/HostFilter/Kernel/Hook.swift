@@ -43,6 +43,50 @@ enum Hook: CaseIterable {
     }
 }
 
+/// The older way: a filter of the clsact queueing discipline, which needs no open link to stay.
+extension Hook {
+    private var isIngress: CInt { self == .fromEndpoint ? 1 : 0 }
+
+    /// Where the kernel lists the filters of the hook.
+    var filters: FilterHook { self == .fromEndpoint ? .ingress : .egress }
+
+    /// Whether the kernel has TCX links.
+    ///
+    /// The calling thread has to be in the interface's namespace.
+    func hasLinks(on interface: Int32) -> Bool {
+        do throws(BPFError) {
+            _ = try programs(on: interface)
+            return true
+        } catch {
+            return error.code != EINVAL
+        }
+    }
+
+    /// The id of the program in our place; nil where there is none.
+    func filter(on interface: Int32) throws(BPFError) -> UInt32? {
+        let answer = cbpf_tc_program(interface, isIngress)
+        try checkBPF("ask for the filter of interface \(interface)") {
+            answer < 0 ? CInt(truncatingIfNeeded: answer) : 0
+        }
+        return answer == 0 ? nil : UInt32(truncatingIfNeeded: answer)
+    }
+
+    /// Puts a program in our place: in one step, if another one is there.
+    func setFilter(_ program: borrowing Descriptor, on interface: Int32) throws(BPFError) {
+        let raw = program.rawValue
+        try checkBPF("attach to clsact of interface \(interface)") {
+            cbpf_tc_attach(interface, isIngress, raw)
+        }
+    }
+
+    /// Takes our program away, and nobody else's.
+    func removeFilter(on interface: Int32) {
+        guard let id = try? filter(on: interface), ProgramInfo.name(ofProgram: id) == program
+        else { return }
+        _ = cbpf_tc_detach(interface, isIngress)
+    }
+}
+
 /// What the kernel tells of a program.
 struct ProgramInfo: Hashable {
     let id: UInt32

@@ -73,7 +73,7 @@ public struct RouteSocket: ~Copyable, Sendable {
 
 extension RouteSocket {
     /// Asks until an answer comes that no change cut through.
-    private mutating func dump<Value>(
+    mutating func dump<Value>(
         _ request: NetlinkRequest, of type: Int,
         _ parse: @escaping (ArraySlice<UInt8>) throws(NetlinkParseError) -> Value?
     ) throws(SystemError) -> [Value] {

@@ -55,11 +55,11 @@ struct Fragmentation: Hashable {
 struct Reassembly {
     /// Ranges that came one right after the other are one.
     private var runs: [Range<Int>] = []
-    private var first: Fragmentation.Piece?
+    private var holder: Fragmentation.Piece?
     private var end: Int?
 
-    /// The first piece of a packet that is whole with this one.
-    mutating func take(_ piece: Fragmentation.Piece) -> Fragmentation.Piece? {
+    /// The piece that a byte was taken from, of a packet that is whole with this piece.
+    mutating func take(_ piece: Fragmentation.Piece, byte: Int) -> Fragmentation.Piece? {
         let range = piece.range
         if piece.isLast { end = range.upperBound }
         if runs.contains(where: { $0.contains(range) }) { return nil }
@@ -67,7 +67,7 @@ struct Reassembly {
             self = Reassembly()
             return nil
         }
-        if range.lowerBound == 0 { first = piece }
+        if range.contains(byte) { holder = piece }
         let tail = runs.indices.max { runs[$0].lowerBound < runs[$1].lowerBound }
         if let tail, runs[tail].upperBound == range.lowerBound {
             runs[tail] = runs[tail].lowerBound..<range.upperBound
@@ -76,6 +76,6 @@ struct Reassembly {
         }
         guard let end, runs.reduce(0, { $0 + $1.count }) == end else { return nil }
         defer { self = Reassembly() }
-        return first
+        return holder
     }
 }
