@@ -47,11 +47,11 @@ setup:
 		dpkg --status $$package >/dev/null 2>&1 || echo $$package; done); \
 	if [ -n "$$missing" ]; then \
 		apt-get update && RUNLEVEL=1 apt-get install --yes --no-install-recommends $$missing; fi
-	@python3 -c 'import jsonschema, prometheus_client, schemathesis, yaml' 2>/dev/null || { \
+	@python3 -c 'import jsonschema, prometheus_client, schemathesis, trestle, yaml' 2>/dev/null || { \
 		python3 -m pip --version >/dev/null 2>&1 || \
 			{ apt-get update && apt-get install --yes --no-install-recommends python3-pip; }; \
 		PIP_BREAK_SYSTEM_PACKAGES=1 python3 -m pip install --quiet \
-			jsonschema prometheus-client pyyaml schemathesis; }
+			compliance-trestle jsonschema prometheus-client pyyaml schemathesis; }
 
 build: setup
 	swift build --build-tests

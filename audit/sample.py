@@ -16,8 +16,6 @@ import tempfile
 import time
 
 ROOT = os.path.dirname(os.path.dirname(os.path.abspath(__file__)))
-NAME = "sample"
-MOUNTS = f"/run/ringfence-lab/{NAME}"
 ASSERTIONS = """\
 apiVersion: ringfence/v1
 kind: Assertion
@@ -58,35 +56,66 @@ def until(what, ask, seconds=20):
         time.sleep(0.1)
 
 
-def prepare(place):
-    """The policies with assertions, and the lab's file under its own name."""
-    shutil.copytree(os.path.join(ROOT, "policies"), os.path.join(place, "policies"))
-    with open(os.path.join(place, "policies/assertions.yaml"), "w", encoding="utf-8") as file:
-        file.write(ASSERTIONS)
-    with open(os.path.join(ROOT, "lab/demo.yaml"), encoding="utf-8") as file:
-        text = file.read()
-    with open(os.path.join(place, "lab.yaml"), "w", encoding="utf-8") as file:
-        file.write(text.replace("name: demo\n", f"name: {NAME}\n", 1))
+class Stage:
+    """The demo's lab under a name of its own, with an agent that enforces policies/ and some assertions."""
 
+    def __init__(self, binary, place, name):
+        self.binary, self.place, self.name = os.path.abspath(binary), place, name
+        self.mounts = f"/run/ringfence-lab/{name}"
+        self.agent = None
+        shutil.copytree(os.path.join(ROOT, "policies"), os.path.join(place, "policies"))
+        with open(os.path.join(place, "policies/assertions.yaml"), "w", encoding="utf-8") as file:
+            file.write(ASSERTIONS)
+        with open(os.path.join(ROOT, "lab/demo.yaml"), encoding="utf-8") as file:
+            text = file.read()
+        with open(os.path.join(place, "lab.yaml"), "w", encoding="utf-8") as file:
+            file.write(text.replace("name: demo\n", f"name: {name}\n", 1))
 
-def where(*more):
-    return ["--policies", "policies", "--namespaces", f"{MOUNTS}/ns", "--host-namespace",
-            f"{MOUNTS}/rf-{NAME}", "--state", "state", "--socket", "agent.sock", *more]
+    def run(self, *words, statuses=(0,)):
+        return run(self.binary, *words, statuses=statuses, cwd=self.place)
 
+    def audit(self, *words, statuses=(0,)):
+        return self.run("audit", *self.where(), *words, statuses=statuses)
 
-def enforced(binary, place):
-    done = subprocess.run([binary, "status", "--socket", "agent.sock", "--output", "json"],
-                          capture_output=True, text=True, check=False, cwd=place)
-    if done.returncode != 0:
-        return False
-    endpoints = json.loads(done.stdout)["endpoints"]
-    return bool(endpoints) and all(one["state"] == "enforced" for one in endpoints)
+    def up(self):
+        self.run("lab", "up", "lab.yaml")
+        with open(os.path.join(self.place, "agent.log"), "w", encoding="utf-8") as log:
+            self.agent = subprocess.Popen(
+                [self.binary, "agent", *self.where()], cwd=self.place, stderr=log)
+        until("every endpoint enforced", self.enforced)
+        until("IPv6 on every link", lambda: not self.unsettled())
 
+    def stop(self):
+        """Ends the agent; its tables stay in force."""
+        if self.agent is not None:
+            self.agent.send_signal(signal.SIGTERM)
+            self.agent.wait(timeout=20)
+        self.agent = None
 
-def unsettled(place):
-    """Whether an address is still being looked for on its link."""
-    return any("tentative" in run("nsenter", f"--net={MOUNTS}/ns/{name}", "ip", "address", cwd=place)
-               for name in os.listdir(f"{MOUNTS}/ns"))
+    def down(self):
+        self.stop()
+        self.run("lab", "down", self.name)
+
+    def inside(self, namespace, *words):
+        return run("nsenter", f"--net={self.mounts}/ns/{namespace}", *words)
+
+    def where(self):
+        return ["--policies", "policies", "--namespaces", f"{self.mounts}/ns", "--host-namespace",
+                f"{self.mounts}/rf-{self.name}", "--state", "state", "--socket", "agent.sock"]
+
+    def enforced(self):
+        done = subprocess.run(
+            [self.binary, "status", "--socket", "agent.sock", "--output", "json"],
+            capture_output=True, text=True, check=False, cwd=self.place)
+        if done.returncode != 0:
+            return False
+        endpoints = json.loads(done.stdout)["endpoints"]
+        return bool(endpoints) and all(one["state"] == "enforced" for one in endpoints)
+
+    def unsettled(self):
+        """Whether an address is still being looked for on its link."""
+        return any("tentative" in self.inside(name, "ip", "address")
+                   for name in os.listdir(f"{self.mounts}/ns"))
 
 
 def picture(page, file):
@@ -103,22 +132,13 @@ def picture(page, file):
 
 
 def sample(binary, place):
-    prepare(place)
-    run(binary, "lab", "up", "lab.yaml", cwd=place)
-    agent = None
+    stage = Stage(binary, place, "sample")
     try:
-        with open(os.path.join(place, "agent.log"), "w", encoding="utf-8") as log:
-            agent = subprocess.Popen([binary, "agent", *where()], cwd=place, stderr=log)
-        until("every endpoint enforced", lambda: enforced(binary, place))
-        until("IPv6 on every link", lambda: not unsettled(place))
-        run(binary, "audit", *where("--probe", "--probes", "60", "--seed", "7", "--report",
-                                    "sample-audit.html", "--report", "sample-audit.json"), cwd=place)
+        stage.up()
+        stage.audit("--probe", "--probes", "60", "--seed", "7", "--report", "sample-audit.html",
+                    "--report", "sample-audit.json")
     finally:
-        if agent is not None:
-            agent.send_signal(signal.SIGTERM)
-            agent.wait(timeout=20)
-        run(binary, "lab", "down", NAME)
-    # The browser that shows them may not look into the folder that only root may.
+        stage.down()
     docs = os.path.join(ROOT, "docs")
     for name in ("sample-audit.html", "sample-audit.json"):
         shutil.copy(os.path.join(place, name), os.path.join(docs, name))
@@ -132,10 +152,11 @@ def main():
         sys.exit(__doc__)
     with tempfile.TemporaryDirectory(prefix="ringfence-sample-") as place:
         try:
-            sample(os.path.abspath(sys.argv[1]), place)
+            sample(sys.argv[1], place)
         except (Wrong, subprocess.TimeoutExpired) as wrong:
             sys.exit(f"sample: {wrong}")
     print("docs/sample-audit.html, docs/sample-audit.json, docs/sample-audit.png")
 
 
-main()
+if __name__ == "__main__":
+    main()
