@@ -11,7 +11,7 @@ CONTAINER_PACKAGES = containernetworking-plugins podman busybox-static
 DEB_PACKAGES = binutils debootstrap dpkg-dev lintian systemd
 ATTACK_PACKAGES = hping3 iputils-arping conntrack python3-scapy
 
-.PHONY: help setup build test demo attack counts page monitoring fuzz mutate soak faults service containers \
+.PHONY: help setup build test demo attack counts page sample-audit monitoring fuzz mutate soak faults service containers \
 	deb deb-test bench lint format clean
 
 help:
@@ -22,6 +22,7 @@ help:
 	@echo 'make attack   setup, release build, attacks by the root of a tenant; results/attack.json'
 	@echo 'make counts   setup, release build, every packet counted over a kill; results/counts.json'
 	@echo 'make page     setup, release build, the agent'\''s page in a real browser; results/page.json'
+	@echo 'make sample-audit  setup, release build, an audit of the demo'\''s lab; docs/sample-audit.html'
 	@echo 'make monitoring  setup, release build, the API and metrics against their descriptions; results/api.json'
 	@echo 'make fuzz     setup, build, a million packets before three judges, 30 s of bad bytes for each reader'
 	@echo 'make soak     500 kills under traffic, 1,000 births under siege; results/soak.json'
@@ -47,11 +48,11 @@ setup:
 		dpkg --status $$package >/dev/null 2>&1 || echo $$package; done); \
 	if [ -n "$$missing" ]; then \
 		apt-get update && RUNLEVEL=1 apt-get install --yes --no-install-recommends $$missing; fi
-	@python3 -c 'import jsonschema, prometheus_client, schemathesis, yaml' 2>/dev/null || { \
+	@python3 -c 'import jsonschema, prometheus_client, schemathesis, trestle, yaml' 2>/dev/null || { \
 		python3 -m pip --version >/dev/null 2>&1 || \
 			{ apt-get update && apt-get install --yes --no-install-recommends python3-pip; }; \
 		PIP_BREAK_SYSTEM_PACKAGES=1 python3 -m pip install --quiet \
-			jsonschema prometheus-client pyyaml schemathesis; }
+			compliance-trestle jsonschema prometheus-client pyyaml schemathesis; }
 
 build: setup
 	swift build --build-tests
@@ -114,6 +115,11 @@ page: setup
 	@$(call install,$(PAGE_PACKAGES))
 	$(RELEASE)
 	@python3 -B page/page.py "$$($(RELEASE) --show-bin-path)/ringfence"
+
+sample-audit: setup
+	@$(call install,$(PAGE_PACKAGES))
+	$(RELEASE)
+	@python3 -B audit/sample.py "$$($(RELEASE) --show-bin-path)/ringfence"
 
 monitoring: setup
 	$(RELEASE)

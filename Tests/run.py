@@ -18,7 +18,8 @@ REPORT = "results/test.xml"
 # Swift Testing and XCTest write a file each.
 REPORTS = ["results/test-swift-testing.xml", REPORT]
 # What is tried from outside, on the program that was built: each writes a list of measures.
-SCRIPTS = [["monitoring/check.py", "--short"], ["counts/counts.py", "--short"]]
+SCRIPTS = [["monitoring/check.py", "--short"], ["counts/counts.py", "--short"],
+           ["Tests/EvidenceTests/check_reports.py"]]
 
 
 class Suite:

@@ -57,7 +57,7 @@ extension Agent {
         guard let tenure = tenures[id], holdings[id]?.state != nil else { return }
         do throws(NftablesError) {
             // Where another program has the packet log, nothing but looking tells.
-            if tenure.log == nil { watchedRefusals[id] = start + Self.readingInterval }
+            if tenure.log == nil { watchedRefusals[id] = .now + Self.readingInterval }
             let counts = try tenure.table.refusals()
             guard takeRefusals(counts, of: id) else { return }
             watchedRefusals[id] = ContinuousClock.now + Self.readingInterval

@@ -84,25 +84,25 @@ extension Machine {
         return (spaces(lower), spaces(equal), spaces(higher))
     }
 
-    func compare(
+    /// The packets for which a comparison holds, and all others.
+    func parts(
         _ comparison: Expression.Comparison, _ bytes: ArraySlice<SymbolicByte>, _ wanted: [UInt8],
-        _ state: MachineState
-    ) -> [Branch] {
-        let space = state.space
+        _ space: Space
+    ) -> (matching: [Space], others: [Space]) {
         switch comparison {
         case .equal:
             let (equal, other) = split(space, bytes, equal: wanted[...])
-            return branches(state, [equal].compactMap(\.self), other)
+            return ([equal].compactMap(\.self), other)
         case .notEqual:
             let (equal, other) = split(space, bytes, equal: wanted[...])
-            return branches(state, other, [equal].compactMap(\.self))
+            return (other, [equal].compactMap(\.self))
         case .less, .atMost, .greater, .atLeast:
             let (lower, equal, higher) = split(space, bytes, order: wanted[...])
             return switch comparison {
-            case .less: branches(state, lower, equal + higher)
-            case .atMost: branches(state, lower + equal, higher)
-            case .greater: branches(state, higher, lower + equal)
-            default: branches(state, higher + equal, lower)
+            case .less: (lower, equal + higher)
+            case .atMost: (lower + equal, higher)
+            case .greater: (higher, lower + equal)
+            default: (higher + equal, lower)
             }
         }
     }

@@ -19,7 +19,10 @@ extension Machine {
             return load(
                 readHeader(kind, type, offset, length, isPresence), nil, into, state)
         case .compare(let comparison, let from, let bytes):
-            return compare(comparison, state.registers[from..<(from + bytes.count)], bytes, state)
+            let slice = state.registers[from..<(from + bytes.count)]
+            let (matching, others) = parts(comparison, slice, bytes, state.space)
+            return others.map { Branch(state.with($0), .miss) }
+                + matching.map { Branch(state.with($0), .next) }
         case .range(let from, let low, let high, let inverted):
             return range(from, low, high, inverted, state)
         case .mask, .shift, .byteorder, .load:
@@ -91,30 +94,34 @@ extension Machine {
 
     private func calculate(_ expression: Expression, _ state: MachineState) -> [Branch] {
         var next = state
+        return calculate(expression, in: &next)
+            ? [Branch(next, .next)] : [Branch(state, .stop("bitwise shift of a field"))]
+    }
+
+    /// Puts what comes of registers into registers; false where that can't be followed.
+    func calculate(_ expression: Expression, in state: inout MachineState) -> Bool {
         switch expression {
         case .mask(let from, let into, let mask, let flip):
             let bytes = zip(zip(mask, flip), state.registers[from...]).map {
                 $1.masked($0.0, flip: $0.1)
             }
-            next.put(bytes, at: into)
+            state.put(bytes, at: into)
         case .byteorder(let from, let into, let length, let part):
             let bytes = Array(state.registers[from..<(from + length)])
             var result: [SymbolicByte] = []
             for start in stride(from: 0, to: length, by: max(part, 1)) {
                 result += bytes[start..<min(start + part, length)].reversed()
             }
-            next.put(result, at: into)
+            state.put(result, at: into)
         case .load(let bytes, let into):
-            next.put(bytes.map { SymbolicByte(constant: $0) }, at: into)
+            state.put(bytes.map { SymbolicByte(constant: $0) }, at: into)
         case .shift(let left, let from, let into, let length, let bits):
             let bytes = Array(state.registers[from..<(from + length)])
-            guard let result = Self.shifted(bytes, left: left, bits: bits) else {
-                return [Branch(state, .stop("bitwise shift of a field"))]
-            }
-            next.put(result, at: into)
+            guard let result = Self.shifted(bytes, left: left, bits: bits) else { return false }
+            state.put(result, at: into)
         default: break
         }
-        return [Branch(next, .next)]
+        return true
     }
 
     /// Words in the host's byte order, shifted together: the carry goes from word to word.

@@ -76,6 +76,7 @@ struct Machine {
                 continue
             }
             work += 1
+            if pass(rule[state.expression], &state, &pending) { continue }
             var branches = perform(rule[state.expression], state)
             guard let last = branches.popLast() else { return }
             for branch in branches {

@@ -4,10 +4,25 @@ internal import NetTypes
 /// that connection tracking never gives, are no counterexamples.
 struct Realm {
     let scenario: Scenario
-    /// Where packets to the endpoint can be addressed.
-    let deliverable: IntervalSet<UInt128>
-    let own: IntervalSet<UInt128>
     let fields: ProofFields
+    /// Who can send what comes through other devices than the loopback device, and to whom.
+    private let senders: IntervalSet<UInt128>
+    private let receivers: IntervalSet<UInt128>
+
+    init(
+        scenario: Scenario, deliverable: IntervalSet<UInt128>, own: IntervalSet<UInt128>,
+        fields: ProofFields
+    ) {
+        self.scenario = scenario
+        self.fields = fields
+        let all = IntervalSet<UInt128>(0...Domain.greatest(bytes: scenario.addressWidth))
+        let isV4 = scenario.family == .v4
+        senders =
+            scenario.way == .outgoing ? all : all.subtracting(Self.impossibleSenders(isV4: isV4))
+        receivers =
+            scenario.way == .incoming
+            ? deliverable : all.subtracting(own).subtracting(Self.loopbacks(isV4: isV4))
+    }
 
     private static let requests4: [UInt128] = [8, 13, 15, 17]
     private static let requests6: [UInt128] = [128, 139]
@@ -32,14 +47,6 @@ struct Realm {
         if !loopback.isEmpty { spaces.append(space.setting(place, loopback)) }
         guard !others.isEmpty else { return spaces }
         var rest = space.setting(place, others)
-        let all = IntervalSet<UInt128>(0...Domain.greatest(bytes: width))
-        let senders = scenario.way == .outgoing ? all : all.subtracting(impossibleSenders)
-        let receivers: IntervalSet<UInt128> =
-            switch scenario.way {
-            case .incoming: deliverable
-            case .outgoing: all.subtracting(own).subtracting(loopbacks)
-            case .forwarded: all.subtracting(own).subtracting(loopbacks)
-            }
         for (field, allowed) in [(Place.source, senders), (Place.destination, receivers)] {
             let domain = rest.domain(field, width: width).intersection(allowed, bytes: width)
             if domain.isEmpty { return spaces }
@@ -48,11 +55,11 @@ struct Realm {
         return spaces + [rest]
     }
 
-    private var loopbacks: IntervalSet<UInt128> {
+    private static func loopbacks(isV4: Bool) -> IntervalSet<UInt128> {
         isV4 ? IntervalSet(0x7f00_0000...0x7fff_ffff) : IntervalSet(1...1)
     }
 
-    private var impossibleSenders: IntervalSet<UInt128> {
+    private static func impossibleSenders(isV4: Bool) -> IntervalSet<UInt128> {
         isV4
             ? IntervalSet([0...0xff_ffff, 0x7f00_0000...0x7fff_ffff, 0xe000_0000...0xffff_ffff])
             : IntervalSet([0...1, (0xff << 120)...UInt128.max])

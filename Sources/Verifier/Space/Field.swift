@@ -97,18 +97,31 @@ enum Place {
 
 /// Packets: for each field the values that it may have, independent of those of others.
 struct Space: Hashable {
-    private var domains: [Domain?] = []
+    /// Only fields that have been narrowed are listed, in ascending order: few are.
+    private var entries: [Entry] = []
 
-    func domain(_ field: Int, width: Int) -> Domain {
-        (field < domains.count ? domains[field] : nil) ?? .all(bytes: width)
+    private struct Entry: Hashable {
+        let field: Int
+        var domain: Domain
     }
 
+    func domain(_ field: Int, width: Int) -> Domain { narrowed(field) ?? .all(bytes: width) }
+
     /// The domain where it is narrower than everything.
-    func narrowed(_ field: Int) -> Domain? { field < domains.count ? domains[field] : nil }
+    func narrowed(_ field: Int) -> Domain? {
+        for entry in entries where entry.field >= field {
+            return entry.field == field ? entry.domain : nil
+        }
+        return nil
+    }
 
     mutating func set(_ field: Int, _ domain: Domain) {
-        while domains.count <= field { domains.append(nil) }
-        domains[field] = domain
+        let index = entries.firstIndex { $0.field >= field } ?? entries.count
+        if index < entries.count, entries[index].field == field {
+            entries[index].domain = domain
+        } else {
+            entries.insert(Entry(field: field, domain: domain), at: index)
+        }
     }
 
     func setting(_ field: Int, _ domain: Domain) -> Space {
@@ -117,5 +130,6 @@ struct Space: Hashable {
         return copy
     }
 
-    var count: Int { domains.count }
+    /// One more than the highest field that has been narrowed.
+    var count: Int { entries.last.map { $0.field + 1 } ?? 0 }
 }
