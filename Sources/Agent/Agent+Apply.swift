@@ -24,6 +24,7 @@ extension Agent {
         }
         compilation = Compilation(of: inputs.accepted, for: topology) { concurrently($0, $1) }
         explanations = [:]
+        mentions = nil
         apply(
             to: holdings.keys.filter { compilation.states[$0] == nil }
                 + topology.endpoints.map(\.id),
@@ -37,6 +38,7 @@ extension Agent {
         let start = clock.now
         let touched = compilation.follow(inputs.accepted, changed: changed)
         explanations = [:]
+        mentions = nil
         apply(to: touched.sorted(), compileTime: clock.now - start, readTime: readTime)
     }
 
