@@ -30,6 +30,7 @@ extension Agent {
         }
         compilation = Compilation(of: inputs.accepted, for: topology) { concurrently($0, $1) }
         explanations = [:]
+        mentions = nil
     }
 
     /// Brings all that was compiled into force.
@@ -47,6 +48,7 @@ extension Agent {
         let start = clock.now
         let touched = compilation.follow(inputs.accepted, changed: changed)
         explanations = [:]
+        mentions = nil
         apply(to: touched.sorted(), compileTime: clock.now - start, readTime: readTime)
     }
 

@@ -59,10 +59,19 @@ extension Agent {
         let found =
             former
             ?? inputs.accepted.explanation(
-                for: judged, at: endpoint, direction: direction, in: compilation.topology)
+                for: judged, at: endpoint, direction: direction, in: compilation.topology,
+                mentions: mentionIndex())
         if explanations.count > 4096 { explanations = [:] }
         explanations[key] = found
         return found
+    }
+
+    /// Made when it is first asked for after a change.
+    private func mentionIndex() -> MentionIndex {
+        if let mentions { return mentions }
+        let made = MentionIndex(inputs.accepted)
+        mentions = made
+        return made
     }
 
     /// The rule that admitted a flow before it was cut, if that is known.

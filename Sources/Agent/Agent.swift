@@ -96,6 +96,8 @@ public actor Agent {
     /// How often each endpoint's packet log may lead to a reading.
     var refusalPaces: [NamespaceID: Pace] = [:]
     var explanations: [ExplanationKey: Explanation] = [:]
+    /// Of the policies in force, for explanations; nil until one is asked for.
+    var mentions: MentionIndex?
     var retiredRules = RetiredRules()
     var streams: [UInt64: Listener] = [:]
     var lost = LostEvents()

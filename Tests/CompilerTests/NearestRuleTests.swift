@@ -14,6 +14,7 @@ import Testing
         for _ in 1...2 {
             let set = try RandomPolicies(seed: random.next()).policySet()
             let topology = world.topology(of: set)
+            let mentions = MentionIndex(set)
             for endpoint in topology.endpoints {
                 var probes = RandomProbes(
                     seed: random.next(), at: endpoint, in: world, policies: set)
@@ -26,7 +27,8 @@ import Testing
                     let question = set.plainQuestion(flow, at: endpoint, direction, in: topology)
                     let nearest = set.plainNearest(question, at: direction)
                     let found = set.explanation(
-                        for: flow, at: endpoint, direction: direction, in: topology)
+                        for: flow, at: endpoint, direction: direction, in: topology,
+                        mentions: mentions)
                     guard let nearest, !nearest.lacks.isEmpty else {
                         #expect(found?.rule == nil, "seed \(seed): \(probe)")
                         #expect((found == nil) == (nearest != nil), "seed \(seed): \(probe)")

@@ -2,12 +2,21 @@ public import NetTypes
 
 extension PolicySet {
     /// Why an endpoint refuses a flow; nil if it doesn't.
+    ///
+    /// - Parameters:
+    ///   - flow: The flow.
+    ///   - endpoint: The endpoint at one of its ends.
+    ///   - direction: Which end that is.
+    ///   - topology: Who lives where.
+    ///   - mentions: The index of these policies, for whoever asks often.
+    /// - Returns: The closest rule, and what it lacks.
     public func explanation(
-        for flow: Flow, at endpoint: Endpoint, direction: Direction, in topology: Topology
+        for flow: Flow, at endpoint: Endpoint, direction: Direction, in topology: Topology,
+        mentions: MentionIndex? = nil
     ) -> Explanation? {
         guard !endpoint.addresses.contains(flow.peer(direction)) else { return nil }
         let question = question(flow, at: endpoint, direction: direction, in: topology)
-        return answer(question, at: direction).refusal
+        return answer(question, at: direction, mentions).refusal
     }
 
     /// What both ends of a flow say to it, and why.
@@ -74,21 +83,16 @@ extension PolicySet {
             ipProtocol: flow.ipProtocol, wanted: flow.destinationPort...flow.destinationPort)
     }
 
-    /// The rule that admits the flow, or why none does: one pass over all rules.
+    /// The rule that admits the flow, or why none does.
     ///
     /// An agent asks for each flow that was never refused before, over a hundred thousand rules:
     /// what a policy's peers lack is worked out once for all of its rules.
     private func answer(
-        _ question: Question, at direction: Direction
+        _ question: Question, at direction: Direction, _ mentions: MentionIndex? = nil
     ) -> (rule: Rule?, refusal: Explanation?) {
         var search = NearestRule(question, at: direction)
-        for file in files.values {
-            for document in file.documents {
-                switch document {
-                case .tenant(_, let rules), .policy(_, let rules, _): search.consider(rules)
-                case .assertion: break
-                }
-            }
+        for rules in (mentions ?? MentionIndex(self)).policies(near: question) {
+            search.consider(rules)
         }
         guard let nearest = search.nearest else {
             return (nil, question.unanswered(at: direction))
