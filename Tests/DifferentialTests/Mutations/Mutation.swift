@@ -19,13 +19,14 @@ struct Mutator {
 
     /// A change of any kind; nil where the state has nothing for that kind.
     func mutation(_ random: inout SeededGenerator) -> Mutation? {
-        switch random.number(0...11) {
+        switch random.number(0...13) {
         case 0, 1: admission(&random)
         case 2, 3: peer(&random)
         case 4: liveRule(&random)
         case 5: own(&random)
         case 6, 7: rule(&random)
         case 8: inserted(&random)
+        case 9: chain(&random)
         default: foreign(&random)
         }
     }
@@ -161,6 +162,29 @@ struct Mutator {
         ])
         return Mutation(
             kind: "rule inserted", commands: "insert rule \(Self.table) \(chain) \(text)")
+    }
+
+    /// A base chain with another policy, or hung up at another place on its hook: a chain can't be
+    /// moved, so it is made anew with the rules that it has.
+    private func chain(_ random: inout SeededGenerator) -> Mutation? {
+        let name = random.pick(["input", "output", "forward"])
+        if random.once(in: 2) {
+            return Mutation(
+                kind: "chain policy",
+                commands: "add chain \(Self.table) \(name) "
+                    + "{ type filter hook \(name) priority 0; policy accept; }")
+        }
+        let priority = random.pick([-310, -150, -10, 10, 90])
+        let own = rules.filter { $0.chain == name }
+        let made = own.map { "add rule \(Self.table) \(name) \($0.text)" }
+        return Mutation(
+            kind: "chain priority",
+            commands: """
+                flush chain \(Self.table) \(name)
+                delete chain \(Self.table) \(name)
+                add chain \(Self.table) \(name) { type filter hook \(name) priority \(priority); policy drop; }
+
+                """ + made.joined(separator: "\n"))
     }
 
     private func foreign(_ random: inout SeededGenerator) -> Mutation? {
