@@ -102,10 +102,7 @@ extension Agent {
             guard let state = holding.state else { continue }
             for (name, count) in [
                 (Name.peers4, state.peers4.count), (Name.peers6, state.peers6.count),
-                (Name.admitIn, state.ingress.count(where: \.isExact)),
-                (Name.admitOut, state.egress.count(where: \.isExact)),
-                (Name.rangesIn, state.ingress.count { !$0.isExact }),
-                (Name.rangesOut, state.egress.count { !$0.isExact }),
+                (Name.admitIn, state.ingress.count), (Name.admitOut, state.egress.count),
                 (Name.rules, state.rules.count),
             ] {
                 counts[name] = max(counts[name] ?? 0, count)

@@ -48,16 +48,12 @@ extension EndpointTable {
         for element in try elements(like: rules, of: Name.rules) {
             counts[element.hostMark, default: RuleCount()].traffic += element.count
         }
-        for (direction, delta) in [(Direction.ingress, changes.ingress), (.egress, changes.egress)]
-        {
+        let admissions = [(Name.admitIn, changes.ingress), (Name.admitOut, changes.egress)]
+        for (set, delta) in admissions {
             let own = delta.removed.filter { going.contains($0.rule) }
-            for isExact in [true, false] {
-                let asked = own.filter { $0.isExact == isExact }.flatMap(Element.elements)
-                let set = Name.admissions(direction, ofRanges: !isExact)
-                for element in try elements(like: asked, of: set) {
-                    guard let admission = element.admission else { continue }
-                    counts[admission.rule, default: RuleCount()].flows += element.count.packets
-                }
+            for element in try elements(like: own.flatMap(Element.elements), of: set) {
+                guard let admission = element.admission else { continue }
+                counts[admission.rule, default: RuleCount()].flows += element.count.packets
             }
         }
         for element in try elements(of: Name.rejudged) {
@@ -106,35 +102,23 @@ extension EndpointTable {
         for element in rules {
             reading.counts.rules[element.hostMark, default: RuleCount()].traffic += element.count
         }
-        reading.state.ingress = try readAdmissions(.ingress, into: &reading)
-        reading.state.egress = try readAdmissions(.egress, into: &reading)
+        for element in try elements(of: Name.admitIn) {
+            guard let admission = element.admission else { continue }
+            reading.state.ingress.append(admission)
+            reading.counts.rules[admission.rule, default: RuleCount()].flows +=
+                element.count.packets
+        }
+        for element in try elements(of: Name.admitOut) {
+            guard let admission = element.admission else { continue }
+            reading.state.egress.append(admission)
+            reading.counts.rules[admission.rule, default: RuleCount()].flows +=
+                element.count.packets
+        }
         for element in try elements(of: Name.rejudged) {
             guard let counted = reading.counts.rules[element.hostMark]?.flows else { continue }
             reading.counts.rules[element.hostMark]?.flows =
                 counted - min(counted, element.count.packets)
         }
-    }
-
-    /// What a direction admits, with the flows that each rule admitted; what stands in the wrong one
-    /// of the two maps, where no change would find it, is damage.
-    private func readAdmissions(
-        _ direction: Direction, into reading: inout TableReading
-    ) throws(NftablesError) -> [Admission] {
-        var admissions: [Admission] = []
-        for ofRanges in [false, true] {
-            let set = Program.SetName.admissions(direction, ofRanges: ofRanges)
-            for element in try elements(of: set) {
-                guard let admission = element.admission else { continue }
-                admissions.append(admission)
-                reading.counts.rules[admission.rule, default: RuleCount()].flows +=
-                    element.count.packets
-                if admission.isExact == ofRanges {
-                    reading.isIntact = false
-                    reading.damage = "map '\(set)' holds an admission that belongs elsewhere"
-                }
-            }
-        }
-        return admissions
     }
 
     func readRefusals(into counts: inout TableCounts) throws(NftablesError) {

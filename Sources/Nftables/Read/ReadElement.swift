@@ -67,8 +67,7 @@ extension ReadElement {
     var markData: Mark { Mark(rawValue: UInt32(networkBytes: (data ?? []).reversed())) }
 
     var admission: Admission? {
-        let end = keyEnd ?? key
-        guard key.count >= 10, end.count >= 10 else { return nil }
+        guard key.count >= 10, let end = keyEnd, end.count >= 10 else { return nil }
         let (first, last) = (key.startIndex, end.startIndex)
         let protocols = key[first + 4]...max(key[first + 4], end[last + 4])
         let low = UInt16(networkBytes: key[(first + 8)..<(first + 10)])

@@ -7,13 +7,8 @@ extension Batch {
     mutating func add(_ changes: Changeset) {
         typealias Name = Program.SetName
         change(Name.rules, changes.rules, Element.elements)
-        for (direction, delta) in [(Direction.ingress, changes.ingress), (.egress, changes.egress)]
-        {
-            let parts = delta.parted(by: \.isExact)
-            let exact = Name.admissions(direction, ofRanges: false)
-            change(exact, parts.those, Element.elements)
-            change(Name.admissions(direction, ofRanges: true), parts.others, Element.elements)
-        }
+        change(Name.admitIn, changes.ingress, Element.elements)
+        change(Name.admitOut, changes.egress, Element.elements)
         change(Name.peers4, changes.peers4) { Element.elements($0) }
         change(Name.peers6, changes.peers6) { Element.elements($0) }
         let own4 = changes.own.only(.v4)
@@ -64,18 +59,6 @@ extension Batch {
 extension Element {
     fileprivate var withoutValue: Element {
         Element(key: key, keyEnd: keyEnd, endsInterval: endsInterval)
-    }
-}
-
-extension Changeset.Delta {
-    /// What the condition holds for, and the rest.
-    fileprivate func parted(by condition: (Element) -> Bool) -> (those: Self, others: Self) {
-        (
-            Self(removed: removed.filter(condition), added: added.filter(condition)),
-            Self(
-                removed: removed.filter { !condition($0) },
-                added: added.filter { !condition($0) })
-        )
     }
 }
 

@@ -39,8 +39,7 @@ struct Element {
         return [
             Element(
                 key: key(admission.protocols.lowerBound, admission.ports.lowerBound),
-                keyEnd: admission.isExact
-                    ? nil : key(admission.protocols.upperBound, admission.ports.upperBound),
+                keyEnd: key(admission.protocols.upperBound, admission.ports.upperBound),
                 value: .mark(admission.rule))
         ]
     }

@@ -73,8 +73,7 @@ extension Program {
     static func judge(_ direction: Direction) -> Chain {
         let isIngress = direction == .ingress
         let side: Expression.CtDirection = isIngress ? .original : .reply
-        // What stands in the first has a rule's mark then, which is no class of the second.
-        let maps = [false, true].map { SetName.admissions(direction, ofRanges: $0) }
+        let admit = isIngress ? SetName.admitIn : SetName.admitOut
         let same = [Expression].ct(.status, has: destinationChanged, false)
         let changed = [Expression].ct(.status, has: destinationChanged)
         return Chain(
@@ -84,16 +83,13 @@ extension Program {
                 rule("class", [.ct(.source4, side, into: register)] + classify(SetName.peers4)),
                 rule("class", [.ct(.source6, side, into: register)] + classify(SetName.peers6)),
             ]
-                + maps.flatMap { admit in
-                    isIngress
-                        ? [rule("rule", admission(.destinationPort, .original, admit))]
-                        : [
-                            rule("rule", same + admission(.destinationPort, .original, admit)),
-                            rule(
-                                "rule behind own NAT",
-                                changed + admission(.sourcePort, .reply, admit)),
-                        ]
-                }
+                + (isIngress
+                    ? [rule("rule", admission(.destinationPort, .original, admit))]
+                    : [
+                        rule("rule", same + admission(.destinationPort, .original, admit)),
+                        rule(
+                            "rule behind own NAT", changed + admission(.sourcePort, .reply, admit)),
+                    ])
                 + [
                     rule(
                         "judged again",

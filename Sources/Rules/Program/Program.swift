@@ -1,4 +1,4 @@
-public import NetTypes
+internal import NetTypes
 
 /// The constant part of every endpoint's table: sets, chains and rules, the same for all policies.
 public enum Program {
@@ -12,10 +12,8 @@ public enum Program {
             SetDefinition(name: SetName.own6, key: [.ipv6]),
             SetDefinition(name: SetName.peers4, key: [.ipv4], value: .mark, isInterval: true),
             SetDefinition(name: SetName.peers6, key: [.ipv6], value: .mark, isInterval: true),
-            admissions(SetName.admitIn, ofRanges: false),
-            admissions(SetName.admitOut, ofRanges: false),
-            admissions(SetName.rangesIn, ofRanges: true),
-            admissions(SetName.rangesOut, ofRanges: true),
+            admissions(SetName.admitIn),
+            admissions(SetName.admitOut),
             SetDefinition(
                 name: SetName.rules, key: [.mark], value: .verdict, countsElements: true),
             SetDefinition(
@@ -37,18 +35,8 @@ public enum Program {
         public static let peers6 = "peers6"
         public static let admitIn = "admit_in"
         public static let admitOut = "admit_out"
-        public static let rangesIn = "ranges_in"
-        public static let rangesOut = "ranges_out"
         public static let rules = "rules"
         public static let rejudged = "rejudged"
-
-        /// The map of a direction's admissions: of single protocols and ports, or of ranges.
-        public static func admissions(_ direction: Direction, ofRanges: Bool) -> String {
-            switch direction {
-            case .ingress: ofRanges ? rangesIn : admitIn
-            case .egress: ofRanges ? rangesOut : admitOut
-            }
-        }
     }
 
     /// A chain; one with a hook is a base chain of type filter whose policy is drop.
@@ -70,9 +58,9 @@ public enum Program {
         public let expressions: [Expression]
     }
 
-    private static func admissions(_ name: String, ofRanges: Bool) -> SetDefinition {
+    private static func admissions(_ name: String) -> SetDefinition {
         SetDefinition(
-            name: name, key: [.mark, .ipProtocol, .port], value: .mark, isInterval: ofRanges,
+            name: name, key: [.mark, .ipProtocol, .port], value: .mark, isInterval: true,
             countsElements: true)
     }
 

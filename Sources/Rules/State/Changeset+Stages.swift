@@ -20,24 +20,9 @@ extension Changeset {
             stages[index].egress = egress[index]
         }
         stages[1].own = own
-        stages[stageOfPeers].peers4 = peers4
-        stages[stageOfPeers].peers6 = peers6
+        stages[1].peers4 = peers4
+        stages[1].peers6 = peers6
         return stages.filter { !$0.isEmpty }
-    }
-
-    /// When addresses get their new classes: by themselves, unless all else comes or all else goes.
-    ///
-    /// An address that joins a class must not meet admissions that leave it, and one that leaves a
-    /// class none that come.
-    private var stageOfPeers: Int {
-        let goes = [
-            ingress.removed.count, egress.removed.count, peers4.removed.count, peers6.removed.count,
-        ]
-        let comes = [
-            ingress.added.count, egress.added.count, peers4.added.count, peers6.added.count,
-        ]
-        if goes.allSatisfy({ $0 == 0 }) { return 0 }
-        return comes.allSatisfy { $0 == 0 } ? 2 : 1
     }
 
     private init() {

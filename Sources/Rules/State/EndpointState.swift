@@ -73,14 +73,6 @@ public struct Admission: Hashable, Sendable {
     }
 }
 
-extension Admission {
-    /// Whether it speaks of one protocol and one port: the kernel finds such admissions by their
-    /// hash, at a fraction of what it takes to keep ranges.
-    public var isExact: Bool {
-        protocols.lowerBound == protocols.upperBound && ports.lowerBound == ports.upperBound
-    }
-}
-
 extension Admission: Comparable {
     public static func < (left: Admission, right: Admission) -> Bool {
         (left.peerClass, left.protocols.lowerBound, left.ports.lowerBound)

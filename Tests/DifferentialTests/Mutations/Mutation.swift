@@ -33,32 +33,30 @@ struct Mutator {
 
     private func admission(_ random: inout SeededGenerator) -> Mutation? {
         let direction: Direction = random.once(in: 2) ? .ingress : .egress
-        func map(_ isExact: Bool) -> String {
-            Program.SetName.admissions(direction, ofRanges: !isExact)
-        }
+        let map = direction == .ingress ? "admit_in" : "admit_out"
         let all = state.admissions(direction)
         guard !all.isEmpty else { return nil }
         let one = random.pick(all)
-        let delete = "delete element \(Self.table) \(map(one.isExact)) { \(key(one)) }"
+        let delete = "delete element \(Self.table) \(map) { \(key(one)) }"
         switch random.number(0...3) {
         case 0: return Mutation(kind: "admission removed", commands: delete)
         case 1:
             let other = random.pick(all).peerClass
             return Mutation(
                 kind: "admission moved",
-                commands: delete + "\nadd element \(Self.table) \(map(one.isExact)) { "
+                commands: delete + "\nadd element \(Self.table) \(map) { "
                     + "\(key(one, peerClass: other)) : \(one.rule) }")
         case 2:
             let high = min(Int(one.ports.upperBound) + random.number(1...3), 65_535)
             return Mutation(
                 kind: "admission widened",
-                commands: delete + "\nadd element \(Self.table) \(map(false)) { "
+                commands: delete + "\nadd element \(Self.table) \(map) { "
                     + "\(key(one, ports: one.ports.lowerBound...UInt16(high))) : \(one.rule) }")
         default:
             let low = min(Int(one.ports.lowerBound) + 1, Int(one.ports.upperBound))
             return Mutation(
                 kind: "admission narrowed",
-                commands: delete + "\nadd element \(Self.table) \(map(false)) { "
+                commands: delete + "\nadd element \(Self.table) \(map) { "
                     + "\(key(one, ports: UInt16(low)...one.ports.upperBound)) : \(one.rule) }")
         }
     }
