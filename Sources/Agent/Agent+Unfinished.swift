@@ -27,8 +27,10 @@ extension Agent {
             // It was written down already, but not yet taken from the socket.
             if unfinished[id]?.digests.contains(leftover.digest) == true { continue }
             let rules = RuleTable(leftover.rules.map { (mark: $0.key, rule: $0.value) })
-            unfinished[id]?.carried.append(
-                Carried(layer: .nftables, endpoint: nil, leftover.counts, of: rules))
+            let carried = Carried(layer: .nftables, endpoint: nil, leftover.counts, of: rules)
+            unfinished[id]?.carried.append(carried)
+            // It is in no socket any more, and this agent may be killed before it is counted.
+            journal.answered(carried, of: id, leftover.digest)
         }
     }
 
