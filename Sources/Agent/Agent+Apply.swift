@@ -78,13 +78,15 @@ extension Agent {
             var outcome = Outcome()
             do throws(NftablesError) {
                 let changes = wanted.changes(from: held)
-                outcome.going = try witness.prepare(tenure.table, changes)
                 let answered: EndpointTable.Witness = { retired, digest in
                     outcome.retired += retired
                     witness.answered(retired, digest)
                 }
                 outcome.retired = try tenure.table.apply(
                     changes, presence: presence,
+                    ahead: { (stage) throws(NftablesError) in
+                        outcome.going += try witness.prepare(tenure.table, stage)
+                    },
                     witness: changes.rules.removed.isEmpty ? nil : answered)
                 outcome.ruleset = try? tenure.table.generation()
             } catch {

@@ -53,21 +53,32 @@ public struct EndpointTable: ~Copyable, Sendable {
 
     /// Brings a change into force, in as few transactions as lose no packet.
     ///
-    /// Gives the final counters of the rules that went. An error leaves the table between the old
-    /// state and the new one: read it again.
+    /// - Parameters:
+    ///   - changes: What is to come into force.
+    ///   - presence: How the table is now.
+    ///   - ahead: Called right before each transaction in which rules go, with what goes and comes in
+    ///     it: what is counted between this and the transaction is in the kernel's answer alone.
+    ///   - witness: Called with what the kernel answered, before that is taken from the socket.
+    /// - Returns: The final counters of the rules that went.
+    /// - Throws: What the kernel refused, or what `ahead` throws; the table is left between the old
+    ///   state and the new one: read it again.
     public func apply(
-        _ changes: Changeset, presence: Presence, witness: Witness? = nil
+        _ changes: Changeset, presence: Presence,
+        ahead: (Changeset) throws(NftablesError) -> Void = { _ in }, witness: Witness? = nil
     ) throws(NftablesError) -> Retired {
         switch presence {
         case .absent:
             try create(with: changes)
             return Retired()
-        case .damaged: return try replace(with: changes, witness)
+        case .damaged:
+            if !changes.rules.removed.isEmpty { try ahead(changes) }
+            return try replace(with: changes, witness)
         case .orphaned: try takeOver()
         case .owned: break
         }
         var retired = Retired()
         for stage in changes.stages {
+            if !stage.rules.removed.isEmpty { try ahead(stage) }
             var batch = Batch()
             batch.add(stage)
             retired += try commit(batch, witness)

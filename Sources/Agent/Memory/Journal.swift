@@ -65,7 +65,8 @@ final class Journal: Sendable {
             if let carried = entry.carried { found.carried.append(carried) }
         case .ahead:
             guard let endpoint = entry.endpoint else { return }
-            found.unfinished[endpoint] = Unfinished(going: entry.rules ?? [])
+            // What an earlier transaction of the change was answered stays.
+            found.unfinished[endpoint, default: Unfinished()].going = entry.rules ?? []
         case .answered:
             guard let endpoint = entry.endpoint, let carried = entry.carried else { return }
             found.unfinished[endpoint, default: Unfinished()].going = []
