@@ -44,7 +44,8 @@ extension Agent {
         let clock = ContinuousClock()
         let start = clock.now
         let before = snapshot
-        let after = watcher.directory.snapshot(after: before)
+        var after = watcher.directory.snapshot(after: before)
+        after.leave(unsettled.keys, asIn: before)
         var changes: [String: PolicyInputs.Content] = [:]
         snapshot = after
         let paths = Set(before.files.keys).union(after.files.keys).union(before.problems.keys)

@@ -1,3 +1,4 @@
+import Agent
 import Foundation
 import Glibc
 import Linux
@@ -41,6 +42,29 @@ extension KernelTests {
                     print("file: \(style): in force \(time) us after it was begun")
                     #expect(await agent.status().policies.errors.isEmpty)
                     #expect(await agent.generation() == 2)
+                }
+            }
+        }
+
+        /// A look at the whole directory must not take what is just being written for known.
+        @Test func `is followed when everything is looked at meanwhile`() async throws {
+            try await Rig.with { rig in
+                try rig.writeTenants()
+                try rig.write(Self.first, to: "a.yaml")
+                try await rig.withAgent { agent in
+                    for number in 0..<10 {
+                        let name = "number-\(number)"
+                        let file = try FileHandle(
+                            forWritingTo: URL(fileURLWithPath: rig.file("a.yaml")))
+                        let text = PolicyText.policy(PolicyText.udp("\(9000 + number)"), name: name)
+                        try file.truncate(atOffset: 0)
+                        try file.write(contentsOf: Data(text.utf8))
+                        // The agent has heard of it, and waits for the end.
+                        try await Task.sleep(for: .milliseconds(4))
+                        await agent.agent.rescan()
+                        try file.close()
+                        try await wait(for: name) { try names(rig).contains(name) }
+                    }
                 }
             }
         }

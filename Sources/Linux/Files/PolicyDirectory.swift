@@ -77,6 +77,15 @@ extension PolicyDirectory {
             }
         }
 
+        /// Takes over what an earlier snapshot says of files that are not to be looked at yet, so
+        /// that whatever is in them then is seen as a change.
+        public mutating func leave(_ paths: some Sequence<String>, asIn earlier: Snapshot) {
+            for path in paths {
+                files[path] = earlier.files[path]
+                problems[path] = earlier.problems[path]
+            }
+        }
+
         /// The same of some files.
         public mutating func forgetBytes(of paths: some Sequence<String>) {
             for path in paths { files[path]?.bytes = [] }
