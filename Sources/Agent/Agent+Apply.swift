@@ -225,6 +225,7 @@ extension Agent {
             keep(work.tenure)
         }
         carry(carried, of: work.id)
+        tellDrift(of: work.id, isRepaired: outcome.error == nil)
     }
 
     /// Leaves a copy of the socket that owns the table with the service manager.
@@ -273,7 +274,8 @@ extension Holding {
         let presence: TablePresence =
             !reading.isIntact ? .damaged : reading.owner == nil ? .orphaned : .owned
         self.init(
-            presence: presence, state: reading.isIntact ? reading.state : nil, ruleset: ruleset)
+            presence: presence, state: reading.isIntact ? reading.state : nil,
+            damage: reading.damage, ruleset: ruleset)
     }
 }
 

@@ -89,11 +89,13 @@ extension Agent {
         }
     }
 
-    /// What the tables hold that are as they were left, now that it is compiled.
+    /// What the tables hold that are as they were left, now that it is compiled; what is not as it
+    /// was left is drift.
     func settle(_ resumption: Resumption) {
         guard digests == resumption.checkpoint.files,
             surroundings() == resumption.checkpoint.surroundings
         else { return reread(resumption.tables) }
+        findDrift(since: resumption)
         for id in resumption.tables where holdings[id]?.isAsLeft == true {
             holdings[id]?.state = wanted(id)
             holdings[id]?.isAsLeft = false

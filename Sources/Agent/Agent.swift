@@ -57,6 +57,8 @@ public actor Agent {
             endpoints: [], host: AddressSet(), local: AddressSet(), conflicts: [], unknown: []))
     var holdings: [NamespaceID: Holding] = [:]
     var retryAt: ContinuousClock.Instant?
+    /// What somebody did to tables that are not mended yet, in words.
+    var drift: [NamespaceID: String] = [:]
 
     // The host ends of the veths.
     var hostFilter: HostFilter?
@@ -156,6 +158,8 @@ struct Holding {
     var presence: TablePresence
     /// Nil when there is no table, or one that can't be kept.
     var state: EndpointState?
+    /// Why it can't be kept, in words.
+    var damage: String?
     /// The generation that the state came with.
     var generation: UInt64 = 0
     /// Why the last change did not come into force.

@@ -1,3 +1,4 @@
+import Agent
 import Foundation
 import NetTypes
 import Policy
@@ -109,11 +110,14 @@ extension KernelTests {
                 let before = try await listing(rig)
                 let done = try await rig.nft(command, in: "b1")
                 try #require(done.status == 0, "\(done.output)")
-                try await rig.withAgent { _ in
+                try await rig.withAgent { agent in
                     let listed = try await listing(rig)
                     let reading = try rig.reading(of: "b1")
                     #expect(listed == before)
                     #expect(reading?.isIntact == true)
+                    let drift = try await agent.agent.history(limit: 10).drift
+                    #expect(drift.count == 1 && drift.first?.endpoint == "b1", "\(drift)")
+                    #expect(drift.first?.isRepaired == true)
                 }
             }
         }

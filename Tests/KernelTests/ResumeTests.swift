@@ -34,6 +34,9 @@ extension KernelTests {
                     #expect(agent.agent.isReconciled)
                     let states = await agent.status().endpoints.map(\.state)
                     #expect(states == [.enforced, .enforced])
+                    // What the operator did, or another's own table, is none.
+                    let drift = try await agent.agent.history(limit: 10).drift.map(\.endpoint)
+                    #expect(drift == (difference == .ownTable ? ["b1"] : []))
                 }
                 try await isRight(rig)
             }
