@@ -30,11 +30,16 @@ let package = Package(
         .package(url: "https://github.com/swift-server/swift-service-lifecycle", from: "2.13.0"),
     ],
     targets: [
+        // libyaml's C module is a part of Yams; nothing of it shows in what this one offers.
+        .target(
+            name: "YAML", dependencies: [.product(name: "Yams", package: "Yams")],
+            swiftSettings: shell),
+
         // Core: values only.
         .target(name: "NetTypes", swiftSettings: core),
         .target(
             name: "Policy",
-            dependencies: ["NetTypes", .product(name: "Yams", package: "Yams")],
+            dependencies: ["NetTypes", "YAML"],
             swiftSettings: core),
         .target(name: "Rules", dependencies: ["NetTypes"], swiftSettings: core),
         .target(

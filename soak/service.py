@@ -104,6 +104,12 @@ def check_end(stage, true):
     true("and the next agent takes them over, and mends what was changed",
          waited(lambda: "chain foreign" not in listing(stage))
          and "type filter hook input" in listing(stage))
+    time.sleep(2)
+    stage.kill()
+    stage.employ_manager()
+    stage.agent = stage.manager.start(stage.command())
+    true("a manager that is new gets the sockets of tables that stood without one",
+         waited(lambda: len(stage.manager.names()) == len(names) - 1))
 
 
 def writes(stage, work):

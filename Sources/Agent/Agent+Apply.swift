@@ -6,6 +6,7 @@ internal import Nftables
 internal import Policy
 internal import Reports
 internal import Rules
+internal import Synchronization
 
 typealias TablePresence = EndpointTable.Presence
 
@@ -141,7 +142,7 @@ extension Agent {
         applyHostFilter(to: Array(ids))
         let end = clock.now
         let isNew = isFirst || work.contains { $0.held != $0.wanted }
-        if isNew { ledger.generation += 1 }
+        if isNew { beginGeneration() }
         for (work, result) in zip(work, results) { finish(work, result) }
         lastApply = ApplyStatus(
             finished: self.clock(), changedEndpoints: work.count,
@@ -157,6 +158,11 @@ extension Agent {
         saveSoon()
     }
 
+    private func beginGeneration() {
+        ledger.generation += 1
+        reconciled.store(true, ordering: .releasing)
+    }
+
     /// Applies to the host filter alone; tables of an earlier agent go once it stands.
     private func applyOutside(
         to ids: [NamespaceID], _ compileTime: Duration, _ readTime: Duration
@@ -165,7 +171,7 @@ extension Agent {
         let start = clock.now
         applyHostFilter(to: ids)
         let end = clock.now
-        ledger.generation += 1
+        beginGeneration()
         for id in ids where guarded.contains(id) && hostFilterProblem == nil {
             removeTable(of: id)
             outsideGenerations[id] = ledger.generation
@@ -229,7 +235,7 @@ extension Agent {
     }
 
     /// Leaves a copy of the socket that owns the table with the service manager.
-    private func keep(_ tenure: Tenure) {
+    func keep(_ tenure: Tenure) {
         do throws(SystemError) {
             try keeper?.keep(tenure.table.socket, of: tenure.id)
         } catch {

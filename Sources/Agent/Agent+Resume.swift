@@ -86,6 +86,7 @@ extension Agent {
             }
             holdings[work.id]?.presence = .owned
             holdings[work.id]?.ruleset = generation
+            keep(work.tenure)
         }
     }
 

@@ -47,7 +47,7 @@ extension Agent {
         } else {
             rebuild()
         }
-        reconciled.store(isInForce, ordering: .releasing)
+        reconciled.store(isInForce || ledger.generation > 0, ordering: .releasing)
         saveSoon()
         keep(unkept)
         unkept = [:]

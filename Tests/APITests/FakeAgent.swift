@@ -24,7 +24,7 @@ final class FakeAgent: AgentQueries {
 
     init(
         generation: UInt64 = 17, recorded: [Violation] = [], isBroken: Bool = false,
-        isReconciled: Bool = false
+        isReconciled: Bool = true
     ) {
         self.isBroken = isBroken
         self.isReconciled = isReconciled

@@ -72,7 +72,7 @@ struct RouteTests {
     }
 
     @Test func `is not ready before the first generation`() async throws {
-        try await withServer(FakeAgent(generation: 0)) { client, _ in
+        try await withServer(FakeAgent(generation: 0, isReconciled: false)) { client, _ in
             let answer = try await client.get("/readyz")
             let isReady = try await client.isReady()
 

@@ -2,8 +2,8 @@ public import Reports
 
 /// What the API asks of an agent.
 public protocol AgentQueries: Sendable {
-    /// Whether the kernel is known to hold what the files say; answered at once, also while the
-    /// agent still reads what all else needs.
+    /// Whether a generation is in force, or the kernel is known to hold what the files say; answered
+    /// at once, also while the agent still reads what all else needs.
     var isReconciled: Bool { get }
 
     /// What the agent is doing; answered also before anything is in force.

@@ -32,7 +32,7 @@ struct Routes: Sendable {
             _ = try Query(request, allowed: [])
             return Response(text: "ok\n")
         }
-        router.get("/readyz") { request, _ in try await readiness(request) }
+        router.get("/readyz") { request, _ in try readiness(request) }
         router.get("/v1/events") { request, _ in
             let question = try ViolationsQuestion(Query(request, allowed: Self.violationFilters))
             return try await EventFeed(of: agent, question, as: .serverSent, heartbeat: heartbeat)
@@ -103,11 +103,10 @@ struct Routes: Sendable {
         }
     }
 
-    private func readiness(_ request: Request) async throws -> Response {
+    private func readiness(_ request: Request) throws -> Response {
         _ = try Query(request, allowed: [])
-        // Known before the agent has time for questions, after a start over what stands.
-        if agent.isReconciled { return Response(text: "ready\n") }
-        guard await agent.status().agent.generation > 0 else {
+        // Who asks is not kept waiting while the agent is at work and has no time for questions.
+        guard agent.isReconciled else {
             throw APIProblem(
                 status: .serviceUnavailable, error: "no generation is in force yet",
                 fix: "wait, or see the errors in /v1/status")

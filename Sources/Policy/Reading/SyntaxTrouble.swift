@@ -1,41 +1,28 @@
-import Yams
+internal import YAML
 
 /// Why a text isn't YAML, in words that help.
 struct SyntaxTrouble {
     let message: String
     let fix: String
-    /// Counted in the text that was composed.
-    let mark: Mark?
+    /// Counted in the text that was read.
+    let mark: YAMLMark?
 
-    init(_ error: any Error) {
-        guard let error = error as? YamlError else {
-            self.init("not valid YAML: \(error)", mark: nil)
-            return
-        }
-        switch error {
-        case .scanner(let context, let problem, let mark, _),
-            .parser(let context, let problem, let mark, _),
-            .composer(let context, let problem, let mark, _):
-            self.init(context: context, problem: problem, mark: mark)
-        case .reader(let problem, _, _, _): self.init("not valid YAML: \(problem)", mark: nil)
-        default: self.init("not valid YAML", mark: nil)
-        }
-    }
-
-    private init(context: YamlError.Context?, problem: String, mark: Mark) {
+    init(_ error: YAMLError) {
+        let problem = error.problem
         if problem.contains("Maximum nesting level") {
-            self.init("lists and mappings are nested too deep", mark: mark)
+            self.init("lists and mappings are nested too deep", mark: error.mark)
         } else if problem.contains("undefined alias") {
-            self.init("an unquoted '*' starts an alias, and policy files use none", mark: mark)
-        } else if problem.contains("unexpected end of stream"), let context {
+            self.init(
+                "an unquoted '*' starts an alias, and policy files use none", mark: error.mark)
+        } else if problem.contains("unexpected end of stream"), let context = error.context {
             self.init("the quote that opens here is never closed", mark: context.mark)
         } else {
-            let context = context.map { " \($0.text)" } ?? ""
-            self.init("not valid YAML:\(context) \(problem)", mark: mark)
+            let context = error.context.map { " \($0.text)" } ?? ""
+            self.init("not valid YAML:\(context) \(problem)", mark: error.mark)
         }
     }
 
-    private init(_ message: String, mark: Mark?) {
+    private init(_ message: String, mark: YAMLMark?) {
         self.message = message
         self.mark = mark
         fix =

@@ -1,14 +1,10 @@
-import Yams
+internal import YAML
 
 /// The documents of a text, with every position counted in the whole file.
 ///
-/// Each document is composed on its own, so that one that isn't YAML doesn't hide the mistakes of
-/// the others.
+/// Each document is read on its own, so that one that isn't YAML doesn't hide the mistakes of the
+/// others.
 struct YAMLReading {
-    /// How often one document is composed again to see past keys that stand twice, and how many
-    /// bytes may be read again for that.
-    private static let greatestRepairs = (count: 16, bytes: 1 << 20)
-
     private(set) var documents: [SourceNode] = []
     private(set) var findings: Findings
     private let path: String
@@ -19,51 +15,27 @@ struct YAMLReading {
         let scan = TextScan(bytes, path: path)
         findings = scan.findings
         guard findings.isEmpty else { return }
-        for part in scan.parts where !findings.isFull {
-            let whole = part.bytes.count == bytes.count
-            read(part, whole ? text : String(decoding: bytes[part.bytes], as: UTF8.self))
-        }
+        for part in scan.parts where !findings.isFull { read(part, bytes[part.bytes]) }
         refuseEmptyFile()
     }
 
-    private mutating func read(_ part: TextScan.Part, _ text: String) {
-        let affordable = Self.greatestRepairs.bytes / max(1, part.bytes.count)
-        var repairs = KeyRepairs(text, greatestCount: min(Self.greatestRepairs.count, affordable))
-        while true {
-            do {
-                let isEmpty = try !compose(part, repairs)
-                if isEmpty, part.isMarked { refuseEmptyDocument(part) }
-                return
-            } catch YamlError.duplicatedKeysInMapping(let keys, let context) {
-                guard repairs.rename(keys.first ?? "", at: context.mark) else {
-                    return refuseDuplicate(keys.first ?? "", at: place(context.mark, in: part))
-                }
-            } catch {
-                return report(error, in: part)
+    private mutating func read(_ part: TextScan.Part, _ text: ArraySlice<UInt8>) {
+        var reading = NodeReading(text, path: path, part: part)
+        do throws(YAMLError) {
+            let documents = try reading.documents().filter { !$0.isNull }
+            reading.findings.diagnostics.forEach { finding in
+                findings.report(finding.message, fix: finding.fix, at: finding.place)
             }
+            if !reading.isTooDeep { self.documents += documents }
+            if documents.isEmpty, reading.findings.isEmpty, part.isMarked {
+                refuseEmptyDocument(part)
+            }
+        } catch {
+            report(error, in: part)
         }
     }
 
-    /// Whether there was anything to compose.
-    private mutating func compose(_ part: TextScan.Part, _ repairs: KeyRepairs) throws -> Bool {
-        // `Resolver.basic` has no rules: what a plain scalar is taken for is `PlainScalar`'s to say.
-        let parser = try Parser(yaml: repairs.text, resolver: .basic, encoding: .utf8)
-        var roots: [Node] = []
-        while let root = try parser.nextRoot() { roots.append(root) }
-        var conversion = NodeConversion(path: path, part: part, repairs: repairs)
-        let converted = roots.compactMap { conversion.node($0) }
-        conversion.findings.diagnostics.forEach { finding in
-            findings.report(finding.message, fix: finding.fix, at: finding.place)
-        }
-        let documents = converted.filter { !$0.isNull }
-        if !conversion.isTooDeep { self.documents += documents }
-        // An anchor lives only as long as the parser.
-        return withExtendedLifetime(parser) {
-            !documents.isEmpty || !conversion.findings.isEmpty
-        }
-    }
-
-    private func place(_ mark: Mark, in part: TextScan.Part) -> SourcePlace {
+    private func place(_ mark: YAMLMark, in part: TextScan.Part) -> SourcePlace {
         SourcePlace(file: path, line: mark.line + part.firstLine - 1, column: mark.column)
     }
 }
@@ -84,13 +56,7 @@ extension YAMLReading {
             at: SourcePlace(file: path, line: 1, column: 1))
     }
 
-    private mutating func refuseDuplicate(_ key: String, at place: SourcePlace) {
-        findings.report(
-            "the key \(key.quoted) that stands here stands once more in the same mapping",
-            fix: "keep one of them", at: place)
-    }
-
-    private mutating func report(_ error: any Error, in part: TextScan.Part) {
+    private mutating func report(_ error: YAMLError, in part: TextScan.Part) {
         let trouble = SyntaxTrouble(error)
         findings.report(
             trouble.message, fix: trouble.fix,
