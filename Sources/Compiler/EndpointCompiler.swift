@@ -64,29 +64,29 @@ struct EndpointCompiler {
     /// loses an address, or the rule a port, the mark changes, and every flow that the rule ever
     /// admitted is judged again at its next packet.
     private static func marks(of grants: [Grant]) -> [Mark] {
-        var digests: [RuleDirection: Digest] = [:]
-        for grant in grants {
-            var digest = digests[grant.key] ?? Digest()
-            digest.combine(grant.peers.digest)
-            grant.service.hash(into: &digest)
-            digests[grant.key] = digest
-        }
-        var taken: [Mark: RuleDirection] = [:]
-        var marks: [RuleDirection: Mark] = [:]
-        return grants.map { grant in
-            if let mark = marks[grant.key] { return mark }
-            var digest = digests[grant.key] ?? Digest()
-            digest.combine(grant.rule.id.rawValue)
-            digest.combine(byte: grant.direction == .ingress ? 0 : 1)
+        var taken: Set<Mark> = []
+        var marks: [Mark] = []
+        marks.reserveCapacity(grants.count)
+        // In the order of precedence, the grants of a rule in one direction are neighbours.
+        var rest = grants[...]
+        while let first = rest.first {
+            let alike = rest.prefix { $0.key == first.key }
+            var digest = Digest()
+            for grant in alike {
+                digest.combine(grant.peers.digest)
+                grant.service.hash(into: &digest)
+            }
+            digest.combine(first.rule.id.rawValue)
+            digest.combine(byte: first.direction == .ingress ? 0 : 1)
             var mark = Mark.rule(hash: digest.value)
-            while taken[mark] != nil {
+            while !taken.insert(mark).inserted {
                 digest.combine(byte: 0xff)
                 mark = Mark.rule(hash: digest.value)
             }
-            taken[mark] = grant.key
-            marks[grant.key] = mark
-            return mark
+            marks += repeatElement(mark, count: alike.count)
+            rest = rest.dropFirst(alike.count)
         }
+        return marks
     }
 }
 

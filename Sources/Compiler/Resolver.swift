@@ -21,17 +21,24 @@ struct Resolver {
     /// What a file's rules open, by the index of the endpoint that they open.
     mutating func openings(of file: PolicyFile) -> [Int: [Opening]] {
         var result: [Int: [Opening]] = [:]
-        var rules = file.rules[...]
-        while let first = rules.first {
-            let alike = rules.prefix { $0.from == first.from && $0.to == first.to }
-            let ends = ends(of: first)
-            let plain = alike.filter { !$0.service.hasNames }
-            if !plain.isEmpty { open(plain, ends, into: &result) }
-            let named = alike.filter(\.service.hasNames)
-            if !named.isEmpty { openByName(named, ends, into: &result) }
-            rules = rules.dropFirst(alike.count)
-        }
+        for document in file.documents { open(document.rules, into: &result) }
         return result
+    }
+
+    private mutating func open(_ rules: [Rule], into result: inout [Int: [Opening]]) {
+        var rest = rules[...]
+        while let first = rest.first {
+            let alike = rest.prefix { $0.from == first.from && $0.to == first.to }
+            let ends = ends(of: first)
+            let named = alike.filter(\.service.hasNames)
+            let plain =
+                named.isEmpty && alike.count == rules.count
+                // The document's own array, which costs nothing more.
+                ? rules : alike.filter { !$0.service.hasNames }
+            if !plain.isEmpty { open(plain, ends, into: &result) }
+            if !named.isEmpty { openByName(named, ends, into: &result) }
+            rest = rest.dropFirst(alike.count)
+        }
     }
 
     /// What the peers of one side of a rule come to.

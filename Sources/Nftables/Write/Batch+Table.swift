@@ -29,15 +29,21 @@ extension Batch {
     }
 
     /// The sets of the table, empty.
-    mutating func addSets() {
-        for (index, set) in Program.sets.enumerated() { add(set, id: UInt32(index + 1)) }
-    }
+    mutating func addSets() { add(Self.sets) }
 
     /// The chains of the table with their rules; base chains get the policy.
     mutating func addChains(policy: Expression.Verdict) {
         for chain in Program.chains { add(chain, policy: policy) }
+        add(Self.rules)
+    }
+
+    private static let sets = Constant { batch in
+        for (index, set) in Program.sets.enumerated() { batch.add(set, id: UInt32(index + 1)) }
+    }
+
+    private static let rules = Constant { batch in
         for chain in Program.chains {
-            for rule in chain.rules { add(rule, to: chain.name) }
+            for rule in chain.rules { batch.add(rule, to: chain.name) }
         }
     }
 

@@ -90,3 +90,37 @@ struct Batch: ~Copyable {
     /// NFPROTO_INET of linux/netfilter.h.
     static let inet: UInt32 = 1
 }
+
+extension Batch {
+    /// Messages that are the same in every namespace: a thousand of them get one set of chains.
+    struct Constant: Sendable {
+        fileprivate let bytes: [UInt8]
+        fileprivate let objects: [String]
+
+        init(_ build: (inout Batch) -> Void) {
+            var batch = Batch()
+            let start = batch.count
+            build(&batch)
+            bytes = Array(
+                UnsafeRawBufferPointer(start: batch.memory + start, count: batch.count - start))
+            objects = Array(batch.objects.dropFirst())
+        }
+    }
+
+    /// Adds messages that were built before, with sequence numbers of this batch.
+    mutating func add(_ constant: Constant) {
+        constant.bytes.withUnsafeBytes { bytes in
+            guard let source = bytes.baseAddress else { return }
+            var offset = 0
+            for object in constant.objects {
+                let length = Int((source + offset).loadUnaligned(as: nlmsghdr.self).nlmsg_len)
+                let place = UnsafeMutableRawPointer(next())
+                place.copyMemory(from: source + offset, byteCount: length)
+                let header = place.assumingMemoryBound(to: nlmsghdr.self)
+                header.pointee.nlmsg_seq = sequence
+                close(header, object)
+                offset += (length + 3) & ~3
+            }
+        }
+    }
+}

@@ -32,9 +32,14 @@ struct Element {
     }
 
     static func elements(_ admission: Admission) -> [Element] {
+        // One array and no more: a start makes hundreds of thousands of them.
         func key(_ number: UInt8, _ port: UInt16) -> [UInt8] {
-            admission.peerClass.rawValue.networkBytes + [number, 0, 0, 0] + port.networkBytes
-                + [0, 0]
+            let mark = admission.peerClass.rawValue
+            return [
+                UInt8(truncatingIfNeeded: mark >> 24), UInt8(truncatingIfNeeded: mark >> 16),
+                UInt8(truncatingIfNeeded: mark >> 8), UInt8(truncatingIfNeeded: mark),
+                number, 0, 0, 0, UInt8(port >> 8), UInt8(truncatingIfNeeded: port), 0, 0,
+            ]
         }
         return [
             Element(

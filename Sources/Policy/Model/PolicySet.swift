@@ -37,11 +37,16 @@ public struct PolicySet: Hashable, Sendable {
 extension PolicyFile {
     /// The rules of every document, in the order of the file.
     public var rules: [Rule] {
-        documents.flatMap { document -> [Rule] in
-            switch document {
-            case .tenant(_, let rules), .policy(_, let rules, _): rules
-            case .assertion: []
-            }
+        documents.flatMap(\.rules)
+    }
+}
+
+extension PolicyDocument {
+    /// The rules that it states or implies, in the order of the file.
+    public var rules: [Rule] {
+        switch self {
+        case .tenant(_, let rules), .policy(_, let rules, _): rules
+        case .assertion: []
         }
     }
 }

@@ -24,7 +24,8 @@ public struct Rule: Sendable {
         place: SourcePlace
     ) {
         block = Block(
-            policy: policy, from: from, to: to, file: place.file, ids: [id], services: [service],
+            policy: policy, from: from, to: to, file: place.file, ids: [id],
+            services: PackedServices([service]),
             positions: [(UInt32(clamping: place.line), UInt32(clamping: place.column))])
         index = 0
     }
@@ -42,7 +43,8 @@ public struct Rule: Sendable {
         let positions = rules.map { $0.block.positions[Int($0.index)] }
         let block = Block(
             policy: first.policy, from: first.from, to: first.to, file: first.block.file,
-            ids: rules.map(\.id), services: rules.map(\.service), positions: positions)
+            ids: rules.map(\.id), services: PackedServices(rules.map(\.service)),
+            positions: positions)
         return rules.indices.map { Rule(block, $0) }
     }
 
@@ -60,13 +62,13 @@ public struct Rule: Sendable {
         let to: [Peer]
         let file: String
         let ids: [RuleID]
-        let services: [Service]
+        let services: PackedServices
         /// Lines and columns.
         let positions: [(UInt32, UInt32)]
 
         init(
             policy: PolicyHeader, from: [Peer], to: [Peer], file: String, ids: [RuleID],
-            services: [Service], positions: [(UInt32, UInt32)]
+            services: PackedServices, positions: [(UInt32, UInt32)]
         ) {
             self.policy = policy
             self.from = from

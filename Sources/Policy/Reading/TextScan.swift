@@ -163,8 +163,8 @@ extension TextScan {
         }
     }
 
-    // The composer repeats what an alias stands for. A few lines of aliases to aliases keep it busy
-    // for ever, so none may reach it.
+    // A reader that repeats what an alias stands for is kept busy for ever by a few lines of aliases to
+    // aliases. None goes further than here.
     private mutating func refuseAliases() {
         for alias in aliases where anchors.contains(alias.name) {
             let name = String(decoding: alias.name, as: UTF8.self)

@@ -8,7 +8,8 @@ extension LiveRule {
     /// itself stops at 128), so a long policy name is cut.
     public var comment: String {
         let suffix = " \(direction == .ingress ? "in" : "out") #\(id)"
-        return String(policy.prefix(120 - suffix.utf8.count)) + suffix
+        let room = 120 - suffix.utf8.count
+        return (policy.utf8.count <= room ? policy : String(policy.prefix(room))) + suffix
     }
 
     /// Reads what `comment` wrote; nil for anything else.
