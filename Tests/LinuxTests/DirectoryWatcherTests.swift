@@ -23,6 +23,16 @@ import Testing
         #expect(try watcher.drain().isEmpty)
     }
 
+    @Test func `isn't woken by who writes to files beside the directory`() throws {
+        let log = try Descriptor(opening: scratch.file("log"), flags: O_WRONLY | O_CREAT)
+        #expect(try watcher.drain().isEmpty)
+        #expect(write(log.rawValue, "x", 1) == 1)
+        #expect(!watcher.isAwake)
+        #expect(write(log.rawValue, "x", 1) == 1)
+        close(log)
+        #expect(!watcher.isAwake)
+    }
+
     @Test func `sees a save in place, and one byte to byte`() throws {
         try scratch.write("new", to: "p/a.yaml")
         #expect(try watcher.drain().files == [path("a.yaml"): .written])
@@ -219,6 +229,12 @@ final class Watched {
     }
 
     func drain() throws -> DirectoryChanges { try watcher.drain() }
+
+    /// Whether there is anything to drain.
+    var isAwake: Bool {
+        var state = pollfd(fd: watcher.descriptor, events: Int16(POLLIN), revents: 0)
+        return poll(&state, 1, 0) == 1
+    }
 
     func settle() throws -> PolicyDirectory.Snapshot {
         while try !drain().isEmpty {}

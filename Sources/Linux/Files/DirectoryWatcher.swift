@@ -162,7 +162,7 @@ extension DirectoryWatcher {
 
     private mutating func watch(signposts: [Signpost]) throws(SystemError) {
         for post in signposts {
-            try watch(post.directory, for: Self.content) { $0.signposts.insert(post.name) }
+            try watch(post.directory, for: Self.names) { $0.signposts.insert(post.name) }
         }
     }
 
@@ -214,7 +214,7 @@ extension DirectoryWatcher {
         let mayBeFile = isPolicyFileName(splitPath(link).name)
         try watch(signposts: mayBeFile ? Array(way.turns.dropFirst()) : way.turns)
         guard let end = way.end else { return }
-        try watch(end.directory, for: Self.content) { watch in
+        try watch(end.directory, for: mayBeFile ? Self.content : Self.names) { watch in
             if mayBeFile {
                 watch.targets[end.name, default: []].insert(link)
             } else {
