@@ -104,7 +104,7 @@ def check_end(stage, true):
     true("and the next agent takes them over, and mends what was changed",
          waited(lambda: "chain foreign" not in listing(stage))
          and "type filter hook input" in listing(stage))
-    time.sleep(2)
+    time.sleep(4)
     stage.kill()
     stage.employ_manager()
     stage.agent = stage.manager.start(stage.command())

@@ -59,7 +59,7 @@ extension Agent {
                 let traffic = try result.get()
                 readings[tenure.id] = TrafficReading(
                     generation: holding.generation, rules: state.rules, traffic: traffic)
-                if traffic.totals != ledger.tables?[tenure.id]?.refused {
+                if traffic.totals.occurred != ledger.tables?[tenure.id]?.refused ?? [:] {
                     takeRefusals(try tenure.tenure.table.refusals(), of: tenure.id)
                 }
             } catch {

@@ -83,9 +83,10 @@ extension Agent {
     /// Takes a reading into the book and tells who listens; answers whether anything was new.
     @discardableResult
     func takeRefusals(_ counts: TableCounts, of id: NamespaceID) -> Bool {
-        if !counts.totals.isEmpty, let name = endpointName(id) {
+        let totals = counts.totals.occurred
+        if !totals.isEmpty, let name = endpointName(id) {
             ledger.tables = ledger.tables ?? [:]
-            ledger.tables?[id] = TableTotals(endpoint: name, refused: counts.totals)
+            ledger.tables?[id] = TableTotals(endpoint: name, refused: totals)
         }
         var flows: [RefusalBook.Key: Count] = [:]
         for (flow, count) in counts.refused {

@@ -59,7 +59,10 @@ extension Agent {
     }
 
     private func surroundings() -> String {
-        Checkpoint.hash(observed, host: host, announced: announced.all.values)
+        if let knownSurroundings { return knownSurroundings }
+        let hash = Checkpoint.hash(observed, host: host, announced: announced.all.values)
+        knownSurroundings = hash
+        return hash
     }
 
     /// Takes tables over whose owner is gone; what changes in between shows in the generation.

@@ -62,6 +62,7 @@ extension Agent {
         readAllRefusals()
         readHostRefusals()
         save()
+        writeCheckpoint()
         scribe.finish()
         store.record(
             AgentRun(started: started, stopped: clock(), version: Agent.version, pid: getpid()))
@@ -87,14 +88,19 @@ extension Agent {
     func save() {
         saveAt = nil
         remember()
-        if let checkpoint = checkpoint() {
-            scribe.write(checkpoint) { [logger] error in
-                logger.warning("the next start has to read everything: \(error)")
-            }
-        }
         scribe.write(ledger) { [weak self] outcome in
             guard let self else { return }
             Task { await self.saved(outcome) }
+        }
+    }
+
+    /// Writes down what a later agent may compare, if all is in order.
+    func writeCheckpoint() {
+        checkpointAt = nil
+        isOutdatedSince = nil
+        guard let checkpoint = checkpoint() else { return }
+        scribe.write(checkpoint) { [logger] error in
+            logger.warning("the next start has to read everything: \(error)")
         }
     }
 
@@ -125,5 +131,13 @@ extension Agent {
     }
 
     /// Counts that can be read again from the kernel are written down once a second.
-    func saveSoon() { saveAt = saveAt ?? ContinuousClock.now + .seconds(1) }
+    ///
+    /// What only saves a later start its time waits until nothing has changed for two, or for half a
+    /// minute: between two changes there is better to do.
+    func saveSoon() {
+        let now = ContinuousClock.now
+        saveAt = saveAt ?? now + .seconds(1)
+        isOutdatedSince = isOutdatedSince ?? now
+        checkpointAt = min(now + .seconds(2), (isOutdatedSince ?? now) + .seconds(30))
+    }
 }

@@ -53,13 +53,14 @@ extension Agent {
         if let hostRefusalsDue, hostRefusalsDue <= now { readHostRefusalsAtPace() }
         sweepHostFilter(now)
         if let saveAt, saveAt <= now { save() }
+        if let checkpointAt, checkpointAt <= now { writeCheckpoint() }
         if let trimAt, trimAt <= now {
             self.trimAt = nil
             Memory.trim()
         }
         let due = [
-            retryAt, lookAgainAt, saveAt, trimAt, hostRefusalsDue, sweepAt, unsettled.values.min(),
-            watchedRefusals.values.min(),
+            retryAt, lookAgainAt, saveAt, checkpointAt, trimAt, hostRefusalsDue, sweepAt,
+            unsettled.values.min(), watchedRefusals.values.min(),
         ]
         return due.compactMap { $0 }.min().map { max(.zero, $0 - ContinuousClock.now) }
     }

@@ -36,10 +36,12 @@ public actor Agent {
     var tenures: [NamespaceID: Tenure] = [:]
     var idOfSlot: [UInt64: NamespaceID] = [:]
     var lastSlot: UInt64 = 0
-    var observed: [NamespaceID: ObservedNamespace] = [:]
-    var host: NamespaceID?
+    var observed: [NamespaceID: ObservedNamespace] = [:] { didSet { knownSurroundings = nil } }
+    var host: NamespaceID? { didSet { knownSurroundings = nil } }
     /// Namespaces that somebody said to be a tenant's.
-    var announced: Announcements
+    var announced: Announcements { didSet { knownSurroundings = nil } }
+    /// A hash of these three; nil while nobody has asked since the last change.
+    var knownSurroundings: String?
     /// Namespaces that could not be taken over, with the reason, and when to try again.
     var refusedEntries: [NamespaceID: String] = [:]
     var lookAgainAt: ContinuousClock.Instant?
@@ -92,6 +94,9 @@ public actor Agent {
     var unkept: [String: [UInt8]?] = [:]
     var ledgerError: String?
     var saveAt: ContinuousClock.Instant?
+    /// When to write down what a later agent may compare, and since when that is outdated.
+    var checkpointAt: ContinuousClock.Instant?
+    var isOutdatedSince: ContinuousClock.Instant?
     /// When to give back what a large change needed and nothing needs any more.
     var trimAt: ContinuousClock.Instant?
     var watchedRefusals: [NamespaceID: ContinuousClock.Instant] = [:]

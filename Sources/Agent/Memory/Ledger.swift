@@ -82,7 +82,13 @@ struct EndpointTotals: Hashable, Codable {
 /// A reading of a table, kept for the case that there is never another.
 struct TableTotals: Hashable, Codable {
     let endpoint: EndpointName
+    /// Without what is zero: the ledger is written once a second, and most tables refuse nothing.
     var refused: [Refusal: Count]
+}
+
+extension [Refusal: Count] {
+    /// The reasons for which anything was refused.
+    var occurred: Self { filter { $0.value != .zero } }
 }
 
 /// The final counters of what left the kernel: one entry of the journal.
