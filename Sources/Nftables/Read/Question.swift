@@ -22,12 +22,7 @@ enum Question {
     static func put(
         _ elements: [Element], of name: String, _ header: UnsafeMutablePointer<nlmsghdr>
     ) {
-        let set = nftnl_set_alloc()
-        defer { nftnl_set_free(set) }
-        nftnl_set_set_str(set, UInt16(NFTNL_SET_TABLE.rawValue), Program.tableName)
-        nftnl_set_set_str(set, UInt16(NFTNL_SET_NAME.rawValue), name)
-        for element in elements { nftnl_set_elem_add(set, element.encoded()) }
-        nftnl_set_elems_nlmsg_build_payload(header, set)
+        _ = elements.put(of: name, from: 0, into: header)
     }
 
     static func elements(of set: String) -> (UnsafeMutablePointer<nlmsghdr>) -> Void {

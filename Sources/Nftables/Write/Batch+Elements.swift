@@ -38,19 +38,10 @@ extension Batch {
     private mutating func send(
         _ elements: [Element], of name: String, _ type: nf_tables_msg_types, flags: Int32
     ) {
-        guard !elements.isEmpty else { return }
-        let set = nftnl_set_alloc()
-        defer { nftnl_set_free(set) }
-        nftnl_set_set_str(set, UInt16(NFTNL_SET_TABLE.rawValue), Program.tableName)
-        nftnl_set_set_str(set, UInt16(NFTNL_SET_NAME.rawValue), name)
-        nftnl_set_set_u32(set, UInt16(NFTNL_SET_FAMILY.rawValue), Self.inet)
-        for element in elements { nftnl_set_elem_add(set, element.encoded()) }
-        let iterator = nftnl_set_elems_iter_create(set)
-        defer { nftnl_set_elems_iter_destroy(iterator) }
-        var hasMore = true
-        while hasMore {
+        var sent = 0
+        while sent < elements.count {
             add(type, flags: flags, about: "elements of \(name)") {
-                hasMore = nftnl_set_elems_nlmsg_build_payload_iter($0, iterator) > 0
+                sent += elements.put(of: name, from: sent, into: $0)
             }
         }
     }

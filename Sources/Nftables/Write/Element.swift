@@ -57,29 +57,72 @@ struct Element {
         ]
     }
 
-    /// The element as libnftnl wants it; the set that takes it frees it.
-    func encoded() -> OpaquePointer? {
-        let element = nftnl_set_elem_alloc()
-        func put(_ attribute: Int, _ bytes: [UInt8]) {
-            nftnl_set_elem_set(element, UInt16(attribute), bytes, UInt32(bytes.count))
-        }
-        put(NFTNL_SET_ELEM_KEY, key)
-        if let keyEnd { put(NFTNL_SET_ELEM_KEY_END, keyEnd) }
+    /// The most bytes that one takes in a message: two keys of 16, a value, a comment of 255, and their
+    /// headers.
+    static let greatestSize = 384
+
+    /// Adds the element to a list that is open in the message.
+    ///
+    /// The attributes are those of `enum nft_set_elem_attributes` in linux/netfilter/nf_tables.h. libnftnl
+    /// would make several objects of each element first, and a first start has half a million.
+    func put(into header: UnsafeMutablePointer<nlmsghdr>) {
+        let element = mnl_attr_nest_start(header, UInt16(NFTA_LIST_ELEM.rawValue))
+        defer { mnl_attr_nest_end(header, element) }
+        put(key, as: NFTA_SET_ELEM_KEY, into: header)
+        if let keyEnd { put(keyEnd, as: NFTA_SET_ELEM_KEY_END, into: header) }
         if endsInterval {
-            nftnl_set_elem_set_u32(
-                element, UInt16(NFTNL_SET_ELEM_FLAGS), NFT_SET_ELEM_INTERVAL_END.rawValue)
+            mnl_attr_put_u32(
+                header, UInt16(NFTA_SET_ELEM_FLAGS.rawValue),
+                NFT_SET_ELEM_INTERVAL_END.rawValue.bigEndian)
         }
         switch value {
         case .none: break
-        case .mark(let mark): put(NFTNL_SET_ELEM_DATA, mark.rawValue.networkBytes.reversed())
+        case .mark(let mark):
+            put(mark.rawValue.networkBytes.reversed(), as: NFTA_SET_ELEM_DATA, into: header)
         case .accept:
-            nftnl_set_elem_set_u32(
-                element, UInt16(NFTNL_SET_ELEM_VERDICT),
-                UInt32(bitPattern: Expression.Verdict.accept.code))
+            let data = mnl_attr_nest_start(header, UInt16(NFTA_SET_ELEM_DATA.rawValue))
+            let verdict = mnl_attr_nest_start(header, UInt16(NFTA_DATA_VERDICT.rawValue))
+            mnl_attr_put_u32(
+                header, UInt16(NFTA_VERDICT_CODE.rawValue),
+                UInt32(bitPattern: Expression.Verdict.accept.code).bigEndian)
+            mnl_attr_nest_end(header, verdict)
+            mnl_attr_nest_end(header, data)
         }
         if !comment.isEmpty {
-            put(NFTNL_SET_ELEM_USERDATA, UserData.comment(comment))
+            let text = UserData.comment(comment)
+            mnl_attr_put(
+                header, UInt16(NFTA_SET_ELEM_USERDATA.rawValue), text.count, text)
         }
-        return element
+    }
+
+    private func put(
+        _ bytes: [UInt8], as attribute: nft_set_elem_attributes,
+        into header: UnsafeMutablePointer<nlmsghdr>
+    ) {
+        let data = mnl_attr_nest_start(header, UInt16(attribute.rawValue))
+        mnl_attr_put(header, UInt16(NFTA_DATA_VALUE.rawValue), bytes.count, bytes)
+        mnl_attr_nest_end(header, data)
+    }
+}
+
+extension [Element] {
+    /// Puts elements of a set into a message, as many as it takes; gives how many those are.
+    ///
+    /// An attribute's length has 16 bits, the list's as well.
+    func put(
+        of set: String, from first: Int, into header: UnsafeMutablePointer<nlmsghdr>
+    ) -> Int {
+        mnl_attr_put_strz(
+            header, UInt16(NFTA_SET_ELEM_LIST_TABLE.rawValue), Program.tableName)
+        mnl_attr_put_strz(header, UInt16(NFTA_SET_ELEM_LIST_SET.rawValue), set)
+        let list = mnl_attr_nest_start(header, UInt16(NFTA_SET_ELEM_LIST_ELEMENTS.rawValue))
+        let end = Int(header.pointee.nlmsg_len) + Int(UInt16.max) - 2 * Element.greatestSize
+        var next = first
+        while next < count, Int(header.pointee.nlmsg_len) < end {
+            self[next].put(into: header)
+            next += 1
+        }
+        mnl_attr_nest_end(header, list)
+        return next - first
     }
 }
