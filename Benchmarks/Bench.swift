@@ -131,6 +131,13 @@ struct Bench {
                 "\(title) removed, to last packet through: worst of 20", "ms", target: 10,
                 times.closed.worst)
         }
+        let rested = Yardstick().measure(runs: 40)
+        results.add(
+            "the machine itself, a millisecond's work after a rest: median", "ms", target: nil,
+            rested.median)
+        results.add(
+            "the machine itself, a millisecond's work after a rest: worst of 40", "ms", target: nil,
+            rested.worst)
         try await Observation.measure(workload, lab: lab, agent: agent, into: &results)
         try await agent.stop()
         try Reconciling.measure(workload, lab: lab, into: &results)
