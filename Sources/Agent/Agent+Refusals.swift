@@ -83,10 +83,12 @@ extension Agent {
     /// Takes a reading into the book and tells who listens; answers whether anything was new.
     @discardableResult
     func takeRefusals(_ counts: TableCounts, of id: NamespaceID) -> Bool {
-        let totals = counts.totals.occurred
-        if !totals.isEmpty, let name = endpointName(id) {
+        // None at all: flows alone were read.
+        if !counts.totals.isEmpty, let name = endpointName(id) {
+            let totals = counts.totals.occurred
             ledger.tables = ledger.tables ?? [:]
-            ledger.tables?[id] = TableTotals(endpoint: name, refused: totals)
+            ledger.tables?[id] =
+                totals.isEmpty ? nil : TableTotals(endpoint: name, refused: totals)
         }
         var flows: [RefusalBook.Key: Count] = [:]
         for (flow, count) in counts.refused {

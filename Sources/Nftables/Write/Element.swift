@@ -57,7 +57,7 @@ struct Element {
         ]
     }
 
-    /// The most bytes that one takes in a message: two keys of 16, a value, a comment of 255, and their
+    /// The most bytes that one takes in a message: its keys, a value, a comment of 255, and their
     /// headers.
     static let greatestSize = 384
 
