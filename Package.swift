@@ -241,7 +241,9 @@ let package = Package(
                 "TestSupport",
             ],
             exclude: ["Corpus"], swiftSettings: shell),
-        .testTarget(name: "AgentTests", dependencies: ["Agent"], swiftSettings: shell),
+        .testTarget(
+            name: "AgentTests", dependencies: ["Agent", "Linux", "NetTypes", "Policy"],
+            swiftSettings: shell),
         .testTarget(
             name: "StoreTests",
             dependencies: [

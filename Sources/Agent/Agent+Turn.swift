@@ -79,8 +79,13 @@ extension Agent {
         guard let id = idOfSlot[slot], let tenure = tenures[id] else { return false }
         do {
             switch try tenure.monitor.drain() {
-            case .nothing: return false
-            case .changed: break
+            case .changes(let changes):
+                // A bridge's carrier and the like make news of every port, and a tenant can make
+                // news of the host's end of its link as often as it likes.
+                guard let known = observed[id], !unreadInterfaces.contains(id),
+                    known.shows(changes)
+                else { break }
+                return false
             case .overflowed: lost.links += 1
             }
         } catch {

@@ -56,15 +56,67 @@ import Testing
         let scratch = try Scratch()
         let one = try scratch.namespace("A")
         let monitor = try RouteMonitor(in: one)
-        #expect(try monitor.drain() == .nothing)
-        for command in [
-            "ip -n A link set lo up", "ip -n A addr add 10.1.1.1/32 dev lo",
-            "ip -n A -6 addr add fd01::1/128 dev lo", "ip -n A addr del 10.1.1.1/32 dev lo",
+        #expect(try monitor.drain() == .changes([]))
+        let v4 = InterfaceAddress(
+            linkIndex: 1, address: try #require(IPAddress("10.1.1.1")), prefixLength: 32)
+        let v6 = InterfaceAddress(
+            linkIndex: 1, address: try #require(IPAddress("fd01::1")), prefixLength: 128)
+        for (command, expected) in [
+            ("ip -n A addr add 10.1.1.1/32 dev lo", Set([RouteChange.address(v4)])),
+            ("ip -n A -6 addr add fd01::1/128 dev lo", [.address(v6)]),
+            ("ip -n A addr del 10.1.1.1/32 dev lo", [.noAddress(v4)]),
         ] {
             #expect(try scratch.ip(command))
-            #expect(try eventually { try monitor.drain() == .changed }, "\(command)")
-            #expect(try monitor.drain() == .nothing)
+            var news = RouteMonitor.News.changes([])
+            _ = try eventually {
+                news = try monitor.drain()
+                return news != .changes([])
+            }
+            guard case .changes(let changes) = news else {
+                Issue.record("\(command): an overflow")
+                continue
+            }
+            // An IPv6 address may be told of twice.
+            #expect(Set(changes) == expected, "\(command)")
+            #expect(try monitor.drain() == .changes([]))
         }
+    }
+
+    @Test func `news of a link say what a reading of it says, and bridges say nothing`() throws {
+        let scratch = try Scratch()
+        let one = try scratch.namespace("A")
+        _ = try scratch.namespace("B")
+        var socket = try RouteSocket(in: one)
+        let monitor = try RouteMonitor(in: one)
+        var told: [Int32: Link] = [:]
+        for command in [
+            "ip -n A link add br0 type bridge", "ip -n A link set br0 up",
+            "ip -n A link add eth0 type veth peer name far netns B",
+            "ip -n A link set eth0 master br0 up", "ip -n A link set eth0 nomaster",
+            "ip -n A link set eth0 address 02:00:00:00:00:07",
+        ] {
+            #expect(try scratch.ip(command))
+            guard case .changes(let changes) = try monitor.drain() else {
+                Issue.record("\(command): an overflow")
+                continue
+            }
+            for change in changes {
+                switch change {
+                case .link(let link): told[link.index] = link
+                case .address, .noAddress: break
+                case .noLink, .unclear: Issue.record("\(command): \(change)")
+                }
+            }
+            let found = try socket.links().filter { $0.name != "lo" }
+            #expect(Set(told.values) == Set(found), "\(command)")
+        }
+        let index = try #require(told.values.first { $0.name == "eth0" }).index
+        #expect(try scratch.ip("ip -n A link del eth0"))
+        guard case .changes(let last) = try monitor.drain() else {
+            Issue.record("an overflow")
+            return
+        }
+        #expect(last.contains(.noLink(index)))
     }
 
     @Test func `tells that news were lost`() throws {
@@ -75,7 +127,7 @@ import Testing
         try scratch.write(batch.joined(separator: "\n"), to: "batch")
         #expect(try scratch.ip("ip -n A -batch \(scratch.file("batch"))"))
         #expect(try monitor.drain() == .overflowed)
-        #expect(try monitor.drain() == .nothing)
+        #expect(try monitor.drain() == .changes([]))
     }
 }
 

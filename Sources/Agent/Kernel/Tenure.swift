@@ -74,17 +74,17 @@ final class Tenure: Sendable {
     /// The links and addresses that the namespace has now.
     func interfaces() throws(SystemError) -> [ObservedInterface] {
         let found = try route.withLock { (box) throws(SystemError) in try box.socket.interfaces() }
-        return found.map { ObservedInterface($0) }
+        return found.map {
+            ObservedInterface($0.link, addresses: $0.addresses.map(\.address).sorted())
+        }
     }
 }
 
 extension ObservedInterface {
-    init(_ interface: Interface) {
-        let link = interface.link
+    init(_ link: Link, addresses: [IPAddress]) {
         self.init(
             index: link.index, name: link.name, kind: link.kind,
             hardwareAddress: link.hardwareAddress, isUp: link.isUp, peerIndex: link.peerIndex,
-            controllerIndex: link.controllerIndex,
-            addresses: interface.addresses.map(\.address).sorted())
+            controllerIndex: link.controllerIndex, addresses: addresses)
     }
 }

@@ -8,6 +8,12 @@ public struct InterfaceAddress: Hashable, Sendable {
     /// The link's own address, never the other end's of a point-to-point link.
     public let address: IPAddress
     public let prefixLength: Int
+
+    public init(linkIndex: Int32, address: IPAddress, prefixLength: Int) {
+        self.linkIndex = linkIndex
+        self.address = address
+        self.prefixLength = prefixLength
+    }
 }
 
 extension InterfaceAddress {

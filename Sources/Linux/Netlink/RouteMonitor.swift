@@ -5,9 +5,9 @@ private import Glibc
 public struct RouteMonitor: ~Copyable, Sendable {
     /// What the kernel has told since the last look.
     public enum News: Hashable, Sendable {
-        case nothing
-        /// Something has changed: read links and addresses again.
-        case changed
+        /// In the order in which it was told; much of it may be known already, since the kernel
+        /// tells of a link also when nothing about it is new that a `Link` holds.
+        case changes([RouteChange])
         /// More changed than the socket could hold: read again, and doubt what was concluded.
         case overflowed
     }
@@ -41,16 +41,30 @@ public struct RouteMonitor: ~Copyable, Sendable {
     ///
     /// The system call is `recv`.
     public borrowing func drain() throws(SystemError) -> News {
-        var news = News.nothing
+        var changes: [RouteChange] = []
+        var hasOverflowed = false
         while true {
             do throws(SystemError) {
-                _ = try socket.receive()
-                if news == .nothing { news = .changed }
+                let bytes = try socket.receive()
+                if !hasOverflowed { changes += Self.changes(bytes) }
             } catch let error where error.code == ENOBUFS {
-                news = .overflowed
+                hasOverflowed = true
             } catch let error where error.code == EAGAIN {
-                return news
+                return hasOverflowed ? .overflowed : .changes(changes)
             }
         }
+    }
+
+    private static func changes(_ bytes: [UInt8]) -> [RouteChange] {
+        var changes: [RouteChange] = []
+        var messages = NetlinkMessages(bytes[...])
+        do throws(NetlinkParseError) {
+            while let message = try messages.next() {
+                if let change = RouteChange(message) { changes.append(change) }
+            }
+        } catch {
+            changes.append(.unclear)
+        }
+        return changes
     }
 }
