@@ -102,9 +102,8 @@ extension Agent {
             guard let state = holding.state else { continue }
             for (name, count) in [
                 (Name.peers4, state.peers4.count), (Name.peers6, state.peers6.count),
-                (Name.admitIn, state.ingress.count), (Name.admitOut, state.egress.count),
                 (Name.rules, state.rules.count),
-            ] {
+            ] + state.admissionCounts.map({ ($0.map, $0.count) }) {
                 counts[name] = max(counts[name] ?? 0, count)
             }
         }

@@ -17,10 +17,8 @@ public struct CompileError: Error, Hashable, Sendable {
         let sizes = [
             (Program.SetName.peers4, state.peers4.count),
             (Program.SetName.peers6, state.peers6.count),
-            (Program.SetName.admitIn, state.ingress.count),
-            (Program.SetName.admitOut, state.egress.count),
             (Program.SetName.rules, state.rules.count),
-        ]
+        ] + state.admissionCounts.map { ($0.map, $0.count) }
         for (map, count) in sizes where count > limit {
             throw CompileError(map: map, endpoint: endpoint.name, count: count)
         }

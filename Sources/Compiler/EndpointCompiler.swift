@@ -33,10 +33,12 @@ struct EndpointCompiler {
     }
 
     func state() throws(CompileError) -> EndpointState {
-        var classes = ClassNumbers(grants: grants, grantsOfGroup: grantsOfGroup)
+        let v4 = Classes.segments(of: groups.map(\.addresses.v4))
+        let v6 = Classes.segments(of: groups.map(\.addresses.v6))
+        let classes = ClassNumbers(v4, v6, descriptions: groups.map(\.description))
         var state = EndpointState(own: endpoint.addresses)
-        state.peers4 = Classes.segments(of: groups.map(\.addresses.v4)).map { classes.range($0) }
-        state.peers6 = Classes.segments(of: groups.map(\.addresses.v6)).map { classes.range($0) }
+        state.peers4 = v4.compactMap(classes.range)
+        state.peers6 = v6.compactMap(classes.range)
         var (ingress, egress): ([Admission], [Admission]) = ([], [])
         for (members, peerClass) in classes.numbers {
             let granted = members.flatMap { grantsOfGroup[$0] }.sorted()

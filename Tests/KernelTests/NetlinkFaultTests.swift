@@ -75,17 +75,20 @@ extension KernelTests {
                 try namespace.run { () throws(SystemError) in try NetfilterSocket(faults: faults) })
         }
 
-        /// A rule stays, one goes, one comes, and one changes what it opens.
-        private static let first = state([(1, 80), (2, 90), (3, 100)])
-        private static let second = state([(1, 80), (3, 101), (4, 110)])
+        /// A rule stays, one changes what it opens, and one comes whose range covers the port of one
+        /// that goes.
+        private static let first = state([(1, 80...80), (2, 90...90), (3, 100...103)])
+        private static let second = state([(1, 80...80), (3, 101...103), (4, 88...95)])
 
-        private static func state(_ rules: [(hash: UInt64, port: UInt16)]) -> EndpointState {
+        private static func state(
+            _ rules: [(hash: UInt64, ports: ClosedRange<UInt16>)]
+        ) -> EndpointState {
             let peers = Mark.peerClass(hash: 7)
             let admissions = rules.map {
                 Admission(
-                    peerClass: peers, protocols: 6...6, ports: $0.port...$0.port,
+                    peerClass: peers, protocols: 6...6, ports: $0.ports,
                     rule: .rule(hash: $0.hash))
-            }
+            }.sorted()
             return EndpointState(
                 own: [.v4(0x0a00_0001)],
                 peers4: [PeerRange(addresses: 0x0a00_0002...0x0a00_0003, peerClass: peers)],

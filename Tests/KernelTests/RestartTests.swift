@@ -91,6 +91,7 @@ extension KernelTests {
         /// What somebody may do to the table while nobody owns it.
         private static let damage = [
             "flush map inet ringfence rules", "flush map inet ringfence admit_in",
+            "flush map inet ringfence ranges_in",
             "flush map inet ringfence peers4", "flush map inet ringfence peers6",
             "flush set inet ringfence own4", "add element inet ringfence own6 { fd99::1 }",
             "add element inet ringfence peers4 { 192.0.2.0/24 : 0x00000001 }",

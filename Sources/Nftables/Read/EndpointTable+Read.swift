@@ -48,7 +48,10 @@ extension EndpointTable {
         for element in try elements(like: rules, of: Name.rules) {
             counts[element.hostMark, default: RuleCount()].traffic += element.count
         }
-        let admissions = [(Name.admitIn, changes.ingress), (Name.admitOut, changes.egress)]
+        let admissions = [
+            (Name.admitIn, changes.ingress.single), (Name.admitOut, changes.egress.single),
+            (Name.rangesIn, changes.ingress.ranges), (Name.rangesOut, changes.egress.ranges),
+        ]
         for (set, delta) in admissions {
             let own = delta.removed.filter { going.contains($0.rule) }
             for element in try elements(like: own.flatMap(Element.elements), of: set) {
@@ -102,17 +105,20 @@ extension EndpointTable {
         for element in rules {
             reading.counts.rules[element.hostMark, default: RuleCount()].traffic += element.count
         }
-        for element in try elements(of: Name.admitIn) {
-            guard let admission = element.admission else { continue }
-            reading.state.ingress.append(admission)
-            reading.counts.rules[admission.rule, default: RuleCount()].flows +=
-                element.count.packets
-        }
-        for element in try elements(of: Name.admitOut) {
-            guard let admission = element.admission else { continue }
-            reading.state.egress.append(admission)
-            reading.counts.rules[admission.rule, default: RuleCount()].flows +=
-                element.count.packets
+        for (map, direction, isSingle) in [
+            (Name.admitIn, \EndpointState.ingress, true), (Name.admitOut, \.egress, true),
+            (Name.rangesIn, \.ingress, false), (Name.rangesOut, \.egress, false),
+        ] {
+            for element in try elements(of: map) {
+                guard let admission = element.admission else { continue }
+                if admission.isSingle != isSingle {
+                    reading.isIntact = false
+                    reading.damage = "map \(map) holds what belongs into another"
+                }
+                reading.state[keyPath: direction].append(admission)
+                reading.counts.rules[admission.rule, default: RuleCount()].flows +=
+                    element.count.packets
+            }
         }
         for element in try elements(of: Name.rejudged) {
             guard let counted = reading.counts.rules[element.hostMark]?.flows else { continue }

@@ -66,14 +66,18 @@ extension ReadElement {
 
     var markData: Mark { Mark(rawValue: UInt32(networkBytes: (data ?? []).reversed())) }
 
+    /// An admission of one port, whose class stands in host byte order, or of a range.
     var admission: Admission? {
-        guard key.count >= 10, let end = keyEnd, end.count >= 10 else { return nil }
+        let end = keyEnd ?? key
+        let peerClass = UInt32(networkBytes: key.prefix(4))
+        guard key.count >= 10, end.count >= 10 else { return nil }
         let (first, last) = (key.startIndex, end.startIndex)
         let protocols = key[first + 4]...max(key[first + 4], end[last + 4])
         let low = UInt16(networkBytes: key[(first + 8)..<(first + 10)])
         let high = UInt16(networkBytes: end[(last + 8)..<(last + 10)])
         return Admission(
-            peerClass: Mark(rawValue: UInt32(networkBytes: key.prefix(4))), protocols: protocols,
+            peerClass: Mark(rawValue: keyEnd == nil ? peerClass.byteSwapped : peerClass),
+            protocols: protocols,
             ports: low...max(low, high), rule: markData)
     }
 

@@ -12,7 +12,8 @@ extension EndpointTable.Retired {
             for element in elements {
                 rules[element.hostMark, default: RuleCount()].traffic += element.count
             }
-        case Program.SetName.admitIn, Program.SetName.admitOut:
+        case Program.SetName.admitIn, Program.SetName.admitOut, Program.SetName.rangesIn,
+            Program.SetName.rangesOut:
             for element in elements {
                 guard let mark = element.admission?.rule else { continue }
                 rules[mark, default: RuleCount()].flows += element.count.packets

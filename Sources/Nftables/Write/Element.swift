@@ -32,9 +32,12 @@ struct Element {
     }
 
     static func elements(_ admission: Admission) -> [Element] {
+        // A single port's class stands in host byte order, a range's in network byte order, in which
+        // the kernel compares.
+        let isSingle = admission.isSingle
+        let mark = isSingle ? admission.peerClass.rawValue.byteSwapped : admission.peerClass.rawValue
         // One array and no more: a start makes hundreds of thousands of them.
         func key(_ number: UInt8, _ port: UInt16) -> [UInt8] {
-            let mark = admission.peerClass.rawValue
             return [
                 UInt8(truncatingIfNeeded: mark >> 24), UInt8(truncatingIfNeeded: mark >> 16),
                 UInt8(truncatingIfNeeded: mark >> 8), UInt8(truncatingIfNeeded: mark),
@@ -44,7 +47,8 @@ struct Element {
         return [
             Element(
                 key: key(admission.protocols.lowerBound, admission.ports.lowerBound),
-                keyEnd: key(admission.protocols.upperBound, admission.ports.upperBound),
+                keyEnd: isSingle
+                    ? nil : key(admission.protocols.upperBound, admission.ports.upperBound),
                 value: .mark(admission.rule))
         ]
     }

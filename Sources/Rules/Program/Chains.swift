@@ -69,11 +69,16 @@ extension Program {
     /// Finds the rule that admits the flow and lets the flow carry it.
     ///
     /// The peer's address is the one on the wire: what the endpoint's own NAT made of a call that
-    /// goes out, what came in otherwise. The class waits in the mark between the two lookups.
+    /// goes out, what came in otherwise. The class waits in the mark between the lookups; once it has
+    /// made place for a rule, the map of ranges has nothing for it.
     static func judge(_ direction: Direction) -> Chain {
         let isIngress = direction == .ingress
         let side: Expression.CtDirection = isIngress ? .original : .reply
-        let admit = isIngress ? SetName.admitIn : SetName.admitOut
+        // Ranges are compared byte by byte; the mark's own order is what `nft` shows of a single port.
+        let maps: [(name: String, order: [Expression])] = [
+            (isIngress ? SetName.admitIn : SetName.admitOut, []),
+            (isIngress ? SetName.rangesIn : SetName.rangesOut, [.toNetworkOrder(register)]),
+        ]
         let same = [Expression].ct(.status, has: destinationChanged, false)
         let changed = [Expression].ct(.status, has: destinationChanged)
         return Chain(
@@ -83,13 +88,16 @@ extension Program {
                 rule("class", [.ct(.source4, side, into: register)] + classify(SetName.peers4)),
                 rule("class", [.ct(.source6, side, into: register)] + classify(SetName.peers6)),
             ]
-                + (isIngress
-                    ? [rule("rule", admission(.destinationPort, .original, admit))]
-                    : [
-                        rule("rule", same + admission(.destinationPort, .original, admit)),
-                        rule(
-                            "rule behind own NAT", changed + admission(.sourcePort, .reply, admit)),
-                    ])
+                + maps.flatMap { map, order in
+                    let called = admission(.destinationPort, .original, map, order)
+                    let behindNAT = admission(.sourcePort, .reply, map, order)
+                    return isIngress
+                        ? [rule("rule", called)]
+                        : [
+                            rule("rule", same + called),
+                            rule("rule behind own NAT", changed + behindNAT),
+                        ]
+                }
                 + [
                     rule(
                         "judged again",
@@ -148,10 +156,10 @@ extension Program {
     }
 
     private static func admission(
-        _ port: Expression.CtKey, _ side: Expression.CtDirection, _ map: String
+        _ port: Expression.CtKey, _ side: Expression.CtDirection, _ map: String,
+        _ order: [Expression]
     ) -> [Expression] {
-        [
-            .ct(.mark, nil, into: register), .toNetworkOrder(register),
+        [.ct(.mark, nil, into: register)] + order + [
             .ct(.ipProtocol, nil, into: Register(word: 1)),
             .ct(port, side, into: Register(word: 2)),
             .map(map, key: register, into: register),

@@ -12,8 +12,10 @@ public enum Program {
             SetDefinition(name: SetName.own6, key: [.ipv6]),
             SetDefinition(name: SetName.peers4, key: [.ipv4], value: .mark, isInterval: true),
             SetDefinition(name: SetName.peers6, key: [.ipv6], value: .mark, isInterval: true),
-            admissions(SetName.admitIn),
-            admissions(SetName.admitOut),
+            admissions(SetName.admitIn, isInterval: false),
+            admissions(SetName.admitOut, isInterval: false),
+            admissions(SetName.rangesIn, isInterval: true),
+            admissions(SetName.rangesOut, isInterval: true),
             SetDefinition(
                 name: SetName.rules, key: [.mark], value: .verdict, countsElements: true),
             SetDefinition(
@@ -35,6 +37,8 @@ public enum Program {
         public static let peers6 = "peers6"
         public static let admitIn = "admit_in"
         public static let admitOut = "admit_out"
+        public static let rangesIn = "ranges_in"
+        public static let rangesOut = "ranges_out"
         public static let rules = "rules"
         public static let rejudged = "rejudged"
     }
@@ -58,9 +62,9 @@ public enum Program {
         public let expressions: [Expression]
     }
 
-    private static func admissions(_ name: String) -> SetDefinition {
+    private static func admissions(_ name: String, isInterval: Bool) -> SetDefinition {
         SetDefinition(
-            name: name, key: [.mark, .ipProtocol, .port], value: .mark, isInterval: true,
+            name: name, key: [.mark, .ipProtocol, .port], value: .mark, isInterval: isInterval,
             countsElements: true)
     }
 

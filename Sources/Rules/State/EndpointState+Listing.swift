@@ -11,8 +11,10 @@ extension EndpointState {
             block("set", Name.own4, own(.v4)), block("set", Name.own6, own(.v6)),
             block("map", Name.peers4, peers4.map { $0.line { .v4($0) } }),
             block("map", Name.peers6, peers6.map { $0.line { .v6($0) } }),
-            block("map", Name.admitIn, ingress.map(\.line)),
-            block("map", Name.admitOut, egress.map(\.line)),
+            block("map", Name.admitIn, ingress.filter(\.isSingle).map(\.line)),
+            block("map", Name.admitOut, egress.filter(\.isSingle).map(\.line)),
+            block("map", Name.rangesIn, ingress.filter { !$0.isSingle }.map(\.line)),
+            block("map", Name.rangesOut, egress.filter { !$0.isSingle }.map(\.line)),
             block("map", Name.rules, rules.entries.map(\.line)),
         ].joined()
     }

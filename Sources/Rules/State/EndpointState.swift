@@ -40,6 +40,17 @@ public struct EndpointState: Hashable, Sendable {
     }
 }
 
+extension EndpointState {
+    /// How many elements each map of admissions has, by its name.
+    public var admissionCounts: [(map: String, count: Int)] {
+        let (ports, calls) = (ingress.count(where: \.isSingle), egress.count(where: \.isSingle))
+        return [
+            (Program.SetName.admitIn, ports), (Program.SetName.rangesIn, ingress.count - ports),
+            (Program.SetName.admitOut, calls), (Program.SetName.rangesOut, egress.count - calls),
+        ]
+    }
+}
+
 /// Addresses that every rule of the endpoint treats alike.
 public struct PeerRange<Number: FixedWidthInteger & UnsignedInteger & Sendable>: Hashable, Sendable
 {
@@ -70,6 +81,15 @@ public struct Admission: Hashable, Sendable {
         self.protocols = protocols
         self.ports = ports
         self.rule = rule
+    }
+}
+
+extension Admission {
+    /// Whether it is one port of one protocol: its place is a hash table, which costs a change one
+    /// element. A change to a map of ranges costs the kernel a copy of the whole map, and each element
+    /// that goes a walk over it (`pipapo_clone` and `pipapo_drop` in net/netfilter/nft_set_pipapo.c).
+    public var isSingle: Bool {
+        protocols.lowerBound == protocols.upperBound && ports.lowerBound == ports.upperBound
     }
 }
 

@@ -26,9 +26,10 @@ struct FlatRuleset {
         tables = ruleset.tables
         for (number, table) in tables.enumerated() {
             var names: [String: Int] = [:]
+            let layouts = KeyLayouts(table)
             for set in table.sets {
                 names[set.name] = sets.count
-                sets.append(SetIndex(set))
+                sets.append(SetIndex(set, parts: layouts.parts(of: set)))
             }
             setNumbers.append(names)
             var places: [String: Int] = [:]

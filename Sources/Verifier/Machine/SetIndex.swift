@@ -22,18 +22,10 @@ struct SetIndex {
     /// For sets of one part: elements in the order of their keys.
     private let order: [Int]
 
-    init(_ set: NamedSet) {
+    /// Parts that the kernel doesn't tell are those that rules load.
+    init(_ set: NamedSet, parts loaded: [KeyLayouts.Part]? = nil) {
         self.set = set
-        var parts: [(Int, Int)] = []
-        var offset = 0
-        for length in set.fields.isEmpty ? [set.keyLength] : set.fields {
-            parts.append((offset, length))
-            offset += (length + 3) & ~3
-        }
-        if set.fields.isEmpty, set.keyLength > 16 {
-            parts = stride(from: 0, to: set.keyLength, by: 4)
-                .map { ($0, min(4, set.keyLength - $0)) }
-        }
+        let parts = loaded ?? Self.parts(set)
         self.parts = parts
         catchAll = set.elements.firstIndex(where: \.isCatchAll)
         dataLength = Self.dataLength(set)
@@ -62,6 +54,20 @@ struct SetIndex {
         let listed = set.elements.indices.filter { !set.elements[$0].isCatchAll }
         (keys, order) = Self.single(listed, bounds, meaning, examples.count)
         (byFirst, withRange) = Self.firsts(listed, bounds)
+    }
+
+    private static func parts(_ set: NamedSet) -> [KeyLayouts.Part] {
+        if set.fields.isEmpty, set.keyLength > 16 {
+            return stride(from: 0, to: set.keyLength, by: 4)
+                .map { ($0, min(4, set.keyLength - $0)) }
+        }
+        var parts: [KeyLayouts.Part] = []
+        var offset = 0
+        for length in set.fields.isEmpty ? [set.keyLength] : set.fields {
+            parts.append((offset, length))
+            offset += (length + 3) & ~3
+        }
+        return parts
     }
 
     /// What an element says, whoever it stands for.

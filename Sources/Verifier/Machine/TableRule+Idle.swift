@@ -52,7 +52,7 @@ extension Expression {
     }
 
     /// The registers that it writes; how many bytes, if only at least so many are known.
-    fileprivate var writes: (into: Int, length: Int)? {
+    var writes: (into: Int, length: Int)? {
         switch self {
         case .payload(_, _, let length, let into), .header(_, _, _, let length, _, let into),
             .unknowable(_, let length, let into):

@@ -33,38 +33,53 @@ struct Mutator {
 
     private func admission(_ random: inout SeededGenerator) -> Mutation? {
         let direction: Direction = random.once(in: 2) ? .ingress : .egress
-        let map = direction == .ingress ? "admit_in" : "admit_out"
         let all = state.admissions(direction)
         guard !all.isEmpty else { return nil }
         let one = random.pick(all)
-        let delete = "delete element \(Self.table) \(map) { \(key(one)) }"
+        let delete = "delete element \(place(one, direction))"
+        func add(_ other: Admission) -> String {
+            delete + "\nadd element \(place(other, direction, value: true))"
+        }
         switch random.number(0...3) {
         case 0: return Mutation(kind: "admission removed", commands: delete)
         case 1:
             let other = random.pick(all).peerClass
             return Mutation(
                 kind: "admission moved",
-                commands: delete + "\nadd element \(Self.table) \(map) { "
-                    + "\(key(one, peerClass: other)) : \(one.rule) }")
+                commands: add(
+                    Admission(
+                        peerClass: other, protocols: one.protocols, ports: one.ports,
+                        rule: one.rule)))
         case 2:
             let high = min(Int(one.ports.upperBound) + random.number(1...3), 65_535)
             return Mutation(
                 kind: "admission widened",
-                commands: delete + "\nadd element \(Self.table) \(map) { "
-                    + "\(key(one, ports: one.ports.lowerBound...UInt16(high))) : \(one.rule) }")
+                commands: add(
+                    Admission(
+                        peerClass: one.peerClass, protocols: one.protocols,
+                        ports: one.ports.lowerBound...UInt16(high), rule: one.rule)))
         default:
             let low = min(Int(one.ports.lowerBound) + 1, Int(one.ports.upperBound))
             return Mutation(
                 kind: "admission narrowed",
-                commands: delete + "\nadd element \(Self.table) \(map) { "
-                    + "\(key(one, ports: UInt16(low)...one.ports.upperBound)) : \(one.rule) }")
+                commands: add(
+                    Admission(
+                        peerClass: one.peerClass, protocols: one.protocols,
+                        ports: UInt16(low)...one.ports.upperBound, rule: one.rule)))
         }
     }
 
-    private func key(
-        _ one: Admission, peerClass: Mark? = nil, ports: ClosedRange<UInt16>? = nil
+    /// An element with its map, as `nft` takes it.
+    private func place(
+        _ one: Admission, _ direction: Direction, value: Bool = false
     ) -> String {
-        "\(peerClass ?? one.peerClass) . \(text(one.protocols)) . \(text(ports ?? one.ports))"
+        let map = one.isSingle ? "admit" : "ranges"
+        let side = direction == .ingress ? "in" : "out"
+        return "\(Self.table) \(map)_\(side) { \(key(one))\(value ? " : \(one.rule)" : "") }"
+    }
+
+    private func key(_ one: Admission) -> String {
+        "\(one.peerClass) . \(text(one.protocols)) . \(text(one.ports))"
     }
 
     private func text(_ range: ClosedRange<some FixedWidthInteger>) -> String {
