@@ -14,11 +14,12 @@ public struct CompileError: Error, Hashable, Sendable {
     public static let limit = 262_144
 
     static func check(_ state: EndpointState, of endpoint: Endpoint) throws(CompileError) {
-        let sizes = [
-            (Program.SetName.peers4, state.peers4.count),
-            (Program.SetName.peers6, state.peers6.count),
-            (Program.SetName.rules, state.rules.count),
-        ] + state.admissionCounts.map { ($0.map, $0.count) }
+        let sizes =
+            [
+                (Program.SetName.peers4, state.peers4.count),
+                (Program.SetName.peers6, state.peers6.count),
+                (Program.SetName.rules, state.rules.count),
+            ] + state.admissionCounts.map { ($0.map, $0.count) }
         for (map, count) in sizes where count > limit {
             throw CompileError(map: map, endpoint: endpoint.name, count: count)
         }

@@ -35,10 +35,11 @@ struct Element {
         // A single port's class stands in host byte order, a range's in network byte order, in which
         // the kernel compares.
         let isSingle = admission.isSingle
-        let mark = isSingle ? admission.peerClass.rawValue.byteSwapped : admission.peerClass.rawValue
+        let mark =
+            isSingle ? admission.peerClass.rawValue.byteSwapped : admission.peerClass.rawValue
         // One array and no more: a start makes hundreds of thousands of them.
         func key(_ number: UInt8, _ port: UInt16) -> [UInt8] {
-            return [
+            [
                 UInt8(truncatingIfNeeded: mark >> 24), UInt8(truncatingIfNeeded: mark >> 16),
                 UInt8(truncatingIfNeeded: mark >> 8), UInt8(truncatingIfNeeded: mark),
                 number, 0, 0, 0, UInt8(port >> 8), UInt8(truncatingIfNeeded: port), 0, 0,

@@ -51,10 +51,10 @@ extension Changeset.Delta<Admission> {
     /// Whether something may move from the map of single ports to that of ranges.
     fileprivate var changesMaps: Bool { !single.removed.isEmpty && !ranges.added.isEmpty }
 
-    /// Ranges of a class of which others go take their place in the same moment, since they may overlap.
-    /// Of a single port only another rule takes the place.
+    /// What comes, what takes another's place, and what goes.
     ///
-    /// A class is the same addresses before and after: one that is new has all its admissions before an
+    /// Ranges of a class of which others go take their place in the same moment, since they may overlap.
+    /// Of a single port only another rule takes the place. A class is the same addresses before and after: one that is new has all its admissions before an
     /// address is in it, and one that is gone keeps them until no address is.
     fileprivate var staged: [Self] {
         let ranges = ranges.staged { UInt64($0.peerClass.rawValue) }

@@ -85,9 +85,11 @@ public struct Admission: Hashable, Sendable {
 }
 
 extension Admission {
-    /// Whether it is one port of one protocol: its place is a hash table, which costs a change one
-    /// element. A change to a map of ranges costs the kernel a copy of the whole map, and each element
-    /// that goes a walk over it (`pipapo_clone` and `pipapo_drop` in net/netfilter/nft_set_pipapo.c).
+    /// Whether it is one port of one protocol, which has its place in a hash table.
+    ///
+    /// There it costs a change one element. A change to a map of ranges costs the kernel a copy of the
+    /// whole map, and each element that goes a walk over it (`pipapo_clone` and `pipapo_drop` in
+    /// net/netfilter/nft_set_pipapo.c).
     public var isSingle: Bool {
         protocols.lowerBound == protocols.upperBound && ports.lowerBound == ports.upperBound
     }
