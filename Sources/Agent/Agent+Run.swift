@@ -6,7 +6,9 @@ public import ServiceLifecycle
 extension Agent: Service {
     /// Runs until it is asked to stop; enforcement stays.
     public nonisolated func run() async throws {
-        raiseFileLimit()
+        DescriptorLimit.raise()
+        // Each namespace takes a handful; a table of this size takes 64 KiB.
+        DescriptorLimit.reserve(8_192)
         let finished = startThread()
         do {
             try await start()
@@ -41,18 +43,6 @@ extension Agent: Service {
             }, body.toOpaque())
         pthread_detach(thread)
         return Task { for await _ in stream {} }
-    }
-
-    /// Each namespace takes a handful of descriptors.
-    private nonisolated func raiseFileLimit() {
-        var limit = rlimit(rlim_cur: 1 << 20, rlim_max: 1 << 20)
-        let resource = __rlimit_resource_t(UInt32(RLIMIT_NOFILE.rawValue))
-        if setrlimit(resource, &limit) == 0 { return }
-        guard getrlimit(resource, &limit) == 0 else { return }
-        limit.rlim_cur = limit.rlim_max
-        if setrlimit(resource, &limit) != 0 {
-            logger.warning("the limit on open files can't be raised")
-        }
     }
 }
 

@@ -33,7 +33,7 @@ public struct Probe: Sendable {
     ///
     /// Where a program listens already, it has the word: any answer of it counts.
     public func matrix() throws(SystemError) -> ProbeMatrix {
-        raiseDescriptorLimit()
+        DescriptorLimit.raise()
         let run = try ProbeRun(patience: patience)
         for place in places {
             try run.listen(in: place, for: listeners)
