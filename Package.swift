@@ -39,7 +39,10 @@ let package = Package(
         .target(name: "NetTypes", swiftSettings: core),
         .target(
             name: "Policy",
-            dependencies: ["NetTypes", "YAML"],
+            dependencies: [
+                "NetTypes", "YAML",
+                .product(name: "HashTreeCollections", package: "swift-collections"),
+            ],
             swiftSettings: core),
         .target(name: "Rules", dependencies: ["NetTypes"], swiftSettings: core),
         .target(

@@ -49,7 +49,7 @@ extension Agent {
         let start = clock.now
         let touched = compilation.follow(inputs.accepted, changed: changed)
         explanations = [:]
-        mentions = nil
+        mentions?.follow(inputs.accepted, changed: changed)
         apply(to: touched.sorted(), compileTime: clock.now - start, readTime: readTime)
     }
 

@@ -145,7 +145,7 @@ extension Agent {
 
     /// Every rule in force, in the order of files and lines.
     func rulesInOrder() -> [Rule] {
-        inputs.accepted.files.sorted { $0.key < $1.key }.flatMap { $0.value.rules }
+        inputs.accepted.files.inOrder.flatMap(\.rules)
     }
 
     /// What the host filter's rules have counted, by rule; nil where it is off.

@@ -127,7 +127,7 @@ private struct TrafficReading: Sendable {
 
 /// What the agent knew when all tables were read.
 private struct Measured: Sendable {
-    let files: [String: PolicyFile]
+    let files: PolicyFiles
     /// What no table holds any more, or the host filter's counts where it is the only layer.
     let carried: [Ledger.RuleKey: RuleCount]
     let readings: [TrafficReading]
@@ -150,7 +150,7 @@ private struct Measured: Sendable {
                 sums[.init(rule: rule.id, direction: rule.direction), default: .zero] += count
             }
         }
-        return files.sorted { $0.key < $1.key }.flatMap { $0.value.rules }.map { rule in
+        return files.inOrder.flatMap(\.rules).map { rule in
             let key = Ledger.RuleKey(rule: rule.id, direction: rule.countedDirection)
             let count = sums[key] ?? .zero
             return RuleTraffic(

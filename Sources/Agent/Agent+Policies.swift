@@ -49,7 +49,7 @@ extension Agent {
         var changes: [String: PolicyInputs.Content] = [:]
         snapshot = after
         let paths = Set(before.files.keys).union(after.files.keys).union(before.problems.keys)
-            .union(after.problems.keys).union(inputs.accepted.files.keys)
+            .union(after.problems.keys).union(inputs.accepted.files.paths)
         for path in paths where unsettled[path] == nil {
             if after.files[path] == nil, after.problems[path] == nil {
                 // A name may be gone for a moment only, while an editor or a copy replaces it.

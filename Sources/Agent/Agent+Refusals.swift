@@ -12,6 +12,9 @@ extension Agent {
     /// How long an endpoint that refused something is read again, and how often.
     private static let readingInterval = Duration.seconds(1)
 
+    /// How long tables are read one after the other before the loop looks at what else has come.
+    private static let longestReading = Duration.milliseconds(10)
+
     /// Flows that fill a set beyond this are taken out of it once they are read.
     private static let crowd = 128
 
@@ -38,6 +41,9 @@ extension Agent {
         for (id, due) in watchedRefusals where due <= now {
             watchedRefusals[id] = nil
             readAtPace(id)
+            // After a start there are all tables to look into; what is left is due at once, behind what
+            // has come meanwhile.
+            if .now - now > Self.longestReading { return }
         }
     }
 

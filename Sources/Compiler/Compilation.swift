@@ -30,7 +30,9 @@ public struct Compilation: Sendable {
         filesOfEndpoint = Array(repeating: [], count: topology.endpoints.count)
         indexOfEndpoint = Dictionary(
             uniqueKeysWithValues: zip(topology.endpoints.map(\.id), topology.endpoints.indices))
-        for (path, file) in policies.files { place(resolver.openings(of: file), of: path) }
+        for file in policies.files.values {
+            place(resolver.openings(of: file), of: file.path)
+        }
         let input = self
         let compiled = loop(topology.endpoints.count) { input.compiled($0) }
         for (endpoint, result) in zip(topology.endpoints, compiled) { keep(result, of: endpoint) }

@@ -12,9 +12,14 @@ import Testing
         var random = SeededGenerator(seed: seed)
         var named = 0
         for _ in 1...2 {
-            let set = try RandomPolicies(seed: random.next()).policySet()
+            var files = RandomPolicies(seed: random.next())
+            var mentions = MentionIndex(try files.policySet())
+            for _ in 1...4 {
+                let edited = files.edit()
+                mentions.follow(try files.policySet(), changed: edited)
+            }
+            let set = try files.policySet()
             let topology = world.topology(of: set)
-            let mentions = MentionIndex(set)
             for endpoint in topology.endpoints {
                 var probes = RandomProbes(
                     seed: random.next(), at: endpoint, in: world, policies: set)

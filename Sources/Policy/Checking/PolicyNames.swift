@@ -1,14 +1,14 @@
+internal import HashTreeCollections
+
 /// Where each policy of a directory is declared.
 ///
-/// A copy that differs in a few names costs little: it shares all shards but theirs.
+/// A copy that differs in a few names shares the rest.
 struct PolicyNames: Sendable {
-    private static let shardCount = 2048
-
-    private var shards: [[String: SourcePlace]] = .init(repeating: [:], count: shardCount)
+    private var places: TreeDictionary<String, SourcePlace> = [:]
 
     subscript(_ name: String) -> SourcePlace? {
-        get { shards[Self.shard(of: name)][name] }
-        set { shards[Self.shard(of: name)][name] = newValue }
+        get { places[name] }
+        set { places[name] = newValue }
     }
 
     /// Notes declarations that are sorted by place; answers those whose name was taken.
@@ -22,10 +22,6 @@ struct PolicyNames: Sendable {
             }
         }
         return taken
-    }
-
-    private static func shard(of name: String) -> Int {
-        Int(UInt(bitPattern: name.hashValue) % UInt(shardCount))
     }
 }
 

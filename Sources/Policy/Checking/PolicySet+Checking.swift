@@ -4,12 +4,11 @@ extension PolicySet {
     /// Throws every mistake. The order of the files doesn't matter; of two with one path the later
     /// counts.
     public init(checking files: some Sequence<PolicyFile>) throws(PolicyErrors) {
-        try self.init(
-            checking: Dictionary(files.map { ($0.path, $0) }, uniquingKeysWith: { $1 }))
+        try self.init(checking: PolicyFiles(files))
     }
 
-    private init(checking files: [String: PolicyFile]) throws(PolicyErrors) {
-        let sorted = files.values.sorted { $0.path < $1.path }
+    private init(checking files: PolicyFiles) throws(PolicyErrors) {
+        let sorted = files.inOrder
         var findings = Findings()
         var names = PolicyNames()
         findings.report(taken: names.declare(sorted.flatMap(\.policies)), kind: "policy")

@@ -1,7 +1,6 @@
 /// All policies of a directory, checked against each other.
 public struct PolicySet: Hashable, Sendable {
-    /// By path.
-    public let files: [String: PolicyFile]
+    public let files: PolicyFiles
     /// By name.
     public let tenants: [String: Tenant]
     /// Follows from `files`, so it has no say in equality.
@@ -11,7 +10,7 @@ public struct PolicySet: Hashable, Sendable {
 
     /// Trusts its caller: `PolicySet(checking:)` is the way in.
     init(
-        files: [String: PolicyFile], tenants: [String: Tenant], names: PolicyNames,
+        files: PolicyFiles, tenants: [String: Tenant], names: PolicyNames,
         ports: DeclaredPorts
     ) {
         self.files = files
@@ -22,7 +21,7 @@ public struct PolicySet: Hashable, Sendable {
 
     /// No tenants, no rules.
     public static let empty = PolicySet(
-        files: [:], tenants: [:], names: PolicyNames(), ports: DeclaredPorts([]))
+        files: PolicyFiles([]), tenants: [:], names: PolicyNames(), ports: DeclaredPorts([]))
 
     public static func == (left: PolicySet, right: PolicySet) -> Bool {
         left.files == right.files && left.tenants == right.tenants

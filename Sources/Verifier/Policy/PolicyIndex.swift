@@ -15,7 +15,7 @@ public struct PolicyIndex: Sendable {
         self.topology = topology
         openings = Array(repeating: [], count: topology.endpoints.count)
         var peers = PeerIndex(policies, topology)
-        for (_, file) in policies.files.sorted(by: { $0.key < $1.key }) {
+        for file in policies.files.inOrder {
             for rules in Self.alike(file.rules) { add(rules, &peers) }
         }
     }

@@ -16,7 +16,7 @@ public struct RandomProbes: Sendable {
         self.endpoint = endpoint
         let held = world.namespaces.first { $0.id == endpoint.id }?.addresses ?? []
         lost = Set(held).subtracting(endpoint.addresses)
-        let rules = policies.files.sorted { $0.key < $1.key }.flatMap { $0.value.rules }
+        let rules = policies.files.inOrder.flatMap(\.rules)
         let near = SmallWorld().addresses + rules.flatMap { ($0.from + $0.to).flatMap(\.bounds) }
         addresses = Dictionary(grouping: Set(near.flatMap(\.neighbours)).sorted(), by: \.family)
         let named = policies.tenants.values.flatMap(\.ports).map(\.port)
