@@ -11,6 +11,7 @@ calls, they are drawn by lot. Needs root and `nft`; prints a table and writes re
 import argparse
 import collections
 import errno
+import itertools
 import json
 import os
 import random
@@ -120,6 +121,8 @@ class Faults(Stage):
         self.packets = self.refusing = None
         self.golden = {}
         self.watched = NETLINK
+        # Below those that the kernel gives away: a flow that was told of before is no news.
+        self.ports = itertools.cycle(range(10_000, 32_000))
 
     def raise_lab(self):
         super().raise_lab()
@@ -220,7 +223,7 @@ class Faults(Stage):
         """A flow that is refused now is told of."""
         before = self.told()
         with socket_in(self.path(self.names[0]), socket.AF_INET, socket.SOCK_DGRAM, 0,
-                       (address(self.names[0], socket.AF_INET), 0)) as one:
+                       (address(self.names[0], socket.AF_INET), next(self.ports))) as one:
             deadline = time.monotonic() + 5
             while time.monotonic() < deadline:
                 one.sendto(b"new", (self.packets.target, TARGET))
