@@ -10,6 +10,18 @@ internal import Glibc
 @main
 enum Program {
     static func main() {
+        guard !CommandLine.arguments.isEmpty else {
+            // The runtime finds them by `/proc/self/maps`; without them the command would seem to be none,
+            // which shows the help and is no failure.
+            FileHandle.standardError.write(
+                Data(
+                    """
+                    ringfence: the arguments of this process can't be read
+                      fix: make /proc/self/maps readable, or start it again
+
+                    """.utf8))
+            exit(EX_OSERR)
+        }
         let name = CommandLine.arguments.first?.split(separator: "/").last
         if name.map(String.init) == CNIPlugin.name {
             Task { await runPlugin() }
