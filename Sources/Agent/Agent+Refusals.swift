@@ -38,7 +38,8 @@ extension Agent {
 
     /// Reads again where something was refused lately: only so the last packet's time is known.
     func readDueRefusals(_ now: ContinuousClock.Instant) {
-        for (id, due) in watchedRefusals where due <= now {
+        let due = watchedRefusals.filter { $0.value <= now }.sorted { $0.value < $1.value }
+        for (id, _) in due {
             watchedRefusals[id] = nil
             readAtPace(id)
             // After a start there are all tables to look into; what is left is due at once, behind what

@@ -6,7 +6,7 @@ public import ServiceLifecycle
 extension Agent: Service {
     /// Runs until it is asked to stop; enforcement stays.
     public nonisolated func run() async throws {
-        DescriptorLimit.raise()
+        if !DescriptorLimit.raise() { logger.warning("the limit on open files can't be raised") }
         // Each namespace takes a handful; a table of this size takes 64 KiB.
         DescriptorLimit.reserve(8_192)
         let finished = startThread()

@@ -4,15 +4,15 @@ private import Glibc
 public enum DescriptorLimit {
     /// Raises it as far as the kernel lets this process: to `wanted`, or to the hard limit.
     ///
-    /// Where nothing is allowed, the limit stays, and opening says so. The system calls are `getrlimit`
-    /// and `setrlimit`.
-    public static func raise(to wanted: UInt = 1 << 20) {
+    /// The answer is whether it could be set at all. The system calls are `getrlimit` and `setrlimit`.
+    @discardableResult
+    public static func raise(to wanted: UInt = 1 << 20) -> Bool {
         let resource = __rlimit_resource_t(UInt32(RLIMIT_NOFILE.rawValue))
         var limit = rlimit(rlim_cur: wanted, rlim_max: wanted)
-        if setrlimit(resource, &limit) == 0 { return }
-        guard getrlimit(resource, &limit) == 0 else { return }
+        if setrlimit(resource, &limit) == 0 { return true }
+        guard getrlimit(resource, &limit) == 0 else { return false }
         limit.rlim_cur = limit.rlim_max
-        _ = setrlimit(resource, &limit)
+        return setrlimit(resource, &limit) == 0
     }
 
     /// Makes room for so many descriptors at once.

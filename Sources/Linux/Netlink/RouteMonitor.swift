@@ -47,6 +47,8 @@ public struct RouteMonitor: ~Copyable, Sendable {
             do throws(SystemError) {
                 let bytes = try socket.receive()
                 if !hasOverflowed { changes += Self.changes(bytes) }
+                // A tenant may tell more than is worth comparing, and takes no memory by it.
+                if changes.count > Self.mostChanges { changes = [.unclear] }
             } catch let error where error.code == ENOBUFS {
                 hasOverflowed = true
             } catch let error where error.code == EAGAIN {
@@ -54,6 +56,8 @@ public struct RouteMonitor: ~Copyable, Sendable {
             }
         }
     }
+
+    private static let mostChanges = 8_192
 
     private static func changes(_ bytes: [UInt8]) -> [RouteChange] {
         var changes: [RouteChange] = []
