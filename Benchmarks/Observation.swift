@@ -16,15 +16,26 @@ enum Observation {
             let tracked = try flood.bare(tracked: true)
             let agent = try await RunningAgent(lab: lab, workload: workload)
             defer { agent.kill() }
+            var rates: [(title: String, rate: Double)] = []
+            for flows in [1, 200] {
+                let title = "refused and counted, \(flows) flow\(flows == 1 ? "" : "s")"
+                rates.append((title, try await flood.refused(flows: flows)))
+            }
+            let listing = try flood.listing()
+            try await agent.stop()
+            let unrecorded = try flood.unrecorded(listing)
             results.add("bare nft drop rule with a counter", "packets/s", target: nil, bare)
             results.add("the same behind connection tracking", "packets/s", target: nil, tracked)
-            for flows in [1, 200] {
-                let rate = try await flood.refused(flows: flows)
-                let title = "refused and counted, \(flows) flow\(flows == 1 ? "" : "s")"
+            results.add(
+                "the agent's table that drops and keeps no flow", "packets/s", target: nil,
+                unrecorded)
+            for (title, rate) in rates {
                 results.add(title, "packets/s", target: nil, rate)
-                results.add("\(title): bare drop to it", "times", target: 1, bare / rate)
+                results.add(
+                    "\(title): the same table without the record to it", "times", target: 1,
+                    unrecorded / rate)
+                results.add("\(title): bare drop to it", "times", target: nil, bare / rate)
             }
-            try await agent.stop()
         } catch {
             try? workload.remove()
             throw error

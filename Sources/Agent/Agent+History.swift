@@ -1,6 +1,7 @@
 internal import Crypto
 internal import Glibc
 internal import Linux
+internal import NetTypes
 internal import Policy
 public import Reports
 internal import Store

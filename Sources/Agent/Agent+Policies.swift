@@ -83,7 +83,8 @@ extension Agent {
         let errors = inputs.errors
         let before = inputs.accepted
         let generation = ledger.generation
-        let changed = inputs.take(changes)
+        let changed = inputs.take(changes, at: clock())
+        setAlarm()
         snapshot.forgetBytes(of: changes.keys)
         for (path, diagnostics) in inputs.errors where errors[path] != diagnostics {
             for diagnostic in diagnostics { logger.error("\(diagnostic)") }
@@ -116,7 +117,7 @@ extension Agent {
     func takeKeptPolicies() {
         let kept = acceptedFiles.read()
         guard !kept.isEmpty else { return }
-        noteFiles(inputs.take(kept.mapValues { .bytes($0) }))
+        noteFiles(inputs.take(kept.mapValues { .bytes($0) }, at: clock()))
         // They were in force before.
         fileChanges = []
         snapshot = watcher.directory.snapshot()

@@ -84,10 +84,14 @@ extension Agent {
                 $0, flow, at: endpoint, direction: direction, in: compilation.topology)
         }
         return entry.map {
-            Explanation(
+            let expires = $0.rule.policy.expires.flatMap { $0 <= clock() ? $0 : nil }
+            let end = expires.map { "its policy expired at \($0)" } ?? "was taken away"
+            return Explanation(
                 rule: RuleReference($0.rule),
-                lack: "the rule admitted it up to generation \($0.generation), and was taken away",
-                fix: "put the rule back, or end what still calls")
+                lack: "the rule admitted it up to generation \($0.generation), and \(end)",
+                fix: expires == nil
+                    ? "put the rule back, or end what still calls"
+                    : "set 'expires' of the policy to a later time, or end what still calls")
         }
     }
 

@@ -52,6 +52,7 @@ extension Agent {
         keep(unkept)
         unkept = [:]
         watch(watcher.descriptor, .policies)
+        watch(alarm.descriptor.rawValue, .time)
         watch(source.folders.namesDescriptor, .names)
         watch(source.folders.mountsDescriptor, .mounts, for: .priority)
         for id in inherited { watchedRefusals[id] = .now }

@@ -12,6 +12,7 @@ enum Source: UInt64 {
     case links = 5
     case refusals = 6
     case hostRefusals = 7
+    case time = 8
 
     /// The kind in the high byte, the namespace's slot or the pid in the rest.
     func token(_ slot: UInt64 = 0) -> UInt64 { rawValue << 56 | slot }
@@ -30,6 +31,7 @@ extension Agent {
             case .links: needsRebuild = linksChanged(slot) || needsRebuild
             case .refusals: refusalsLogged(slot)
             case .hostRefusals: hostRefusalsLogged()
+            case .time: timeMoved()
             case nil: continue
             }
         }

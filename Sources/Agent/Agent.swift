@@ -3,9 +3,9 @@ public import Logging
 internal import Compiler
 internal import HostFilter
 internal import HostRules
-internal import NetTypes
+public import NetTypes
 internal import Policy
-public import Reports
+internal import Reports
 internal import Rules
 internal import Nftables
 internal import Store
@@ -30,6 +30,8 @@ public actor Agent {
     var watcher: DirectoryWatcher
     var snapshot = PolicyDirectory.Snapshot()
     var inputs = PolicyInputs()
+    /// When a policy expires, or the clock is set.
+    let alarm: Alarm
     /// Files that may still be written to, and when to look at them.
     var unsettled: [String: ContinuousClock.Instant] = [:]
     var source: NamespaceSource
@@ -140,6 +142,7 @@ public actor Agent {
         self.observer = observer
         self.clock = clock
         loop = try EventLoop()
+        alarm = try Alarm()
         watcher = try DirectoryWatcher(PolicyDirectory(configuration.policies))
         source = try NamespaceSource(folders: configuration.namespaceFolders)
         started = clock()

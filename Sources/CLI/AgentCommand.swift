@@ -4,6 +4,7 @@ internal import ArgumentParser
 internal import Foundation
 internal import Glibc
 internal import Logging
+internal import NetTypes
 internal import Reports
 internal import ServiceLifecycle
 internal import Settings

@@ -1,4 +1,5 @@
 internal import ArgumentParser
+internal import NetTypes
 internal import Policy
 internal import Reports
 
@@ -20,20 +21,35 @@ struct LintCommand: ParsableCommand {
         try output.show(
             LintReport(
                 files: reading.fileCount, rules: reading.policies?.ruleCount ?? 0,
-                errors: reading.diagnostics))
+                expired: reading.policies?.expired ?? [], errors: reading.diagnostics))
         if !reading.diagnostics.isEmpty { throw ExitCode(1) }
     }
+}
+
+/// A policy whose time is over.
+private struct ExpiredPolicy: Encodable {
+    let policy: String
+    let expires: Timestamp
+    let place: SourcePlace
 }
 
 /// What lint found.
 private struct LintReport: TextReport, Encodable {
     let files: Int
     let rules: Int
+    /// Policies that open nothing any more, which is no mistake.
+    let expired: [ExpiredPolicy]
     let errors: [Diagnostic]
 
     func text(_ form: TextForm) -> String {
         let read = "\(files) file\(files == 1 ? "" : "s")"
-        if errors.isEmpty { return "\(read), \(rules) rule\(rules == 1 ? "" : "s"): no mistakes\n" }
+        if errors.isEmpty {
+            let notes = expired.map {
+                "\($0.place): '\($0.policy)' expired at \($0.expires) and opens nothing\n"
+            }
+            return notes.joined()
+                + "\(read), \(rules) rule\(rules == 1 ? "" : "s"): no mistakes\n"
+        }
         let lines = errors.map(\.description).joined(separator: "\n")
         return "\(lines)\n\n\(errors.count) mistake\(errors.count == 1 ? "" : "s") in \(read)\n"
     }
@@ -52,5 +68,15 @@ private struct LintReport: TextReport, Encodable {
 }
 
 extension PolicySet {
+    /// In the order of their places.
+    fileprivate var expired: [ExpiredPolicy] {
+        files.inOrder.flatMap(\.documents).compactMap { document in
+            guard case .policy(let header, _, let place) = document, header.hasExpired,
+                let expires = header.expires
+            else { return nil }
+            return ExpiredPolicy(policy: header.name, expires: expires, place: place)
+        }
+    }
+
     var ruleCount: Int { files.values.reduce(0) { $0 + $1.rules.count } }
 }

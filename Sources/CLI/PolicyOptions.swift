@@ -1,5 +1,6 @@
 internal import ArgumentParser
 internal import Linux
+internal import NetTypes
 internal import Policy
 
 /// Where policy files are read from, for the commands that need no agent.
@@ -10,7 +11,7 @@ struct PolicyOptions: ParsableArguments {
     var policies = "/etc/ringfence/policies"
 
     /// Reads and checks every file.
-    func read() -> PolicyReading { PolicyReading(path: policies) }
+    func read() -> PolicyReading { PolicyReading(path: policies, at: AgentCommand.now()) }
 }
 
 /// The files under a path, and everything that is wrong with them.
@@ -22,7 +23,10 @@ struct PolicyReading {
     /// What was read, by path.
     let bytes: [String: [UInt8]]
 
-    init(path: String) {
+    /// - Parameters:
+    ///   - path: A directory, or one file.
+    ///   - now: When it is; policies that have expired by then open nothing.
+    init(path: String, at now: Timestamp) {
         let directory = PolicyDirectory(path)
         var snapshot = PolicyDirectory.Snapshot()
         directory.refresh(path, in: &snapshot)
@@ -35,7 +39,7 @@ struct PolicyReading {
         var files: [PolicyFile] = []
         for (path, file) in snapshot.files {
             do throws(PolicyErrors) {
-                files.append(try PolicyFile(parsing: file.bytes, path: path))
+                files.append(try PolicyFile(parsing: file.bytes, path: path).at(now))
             } catch {
                 diagnostics += error.diagnostics
             }

@@ -1,3 +1,4 @@
+internal import NetTypes
 internal import Reports
 
 /// The kinds of events that sinks can be asked for.

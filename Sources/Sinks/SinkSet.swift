@@ -1,5 +1,6 @@
 internal import Glibc
 public import Linux
+public import NetTypes
 public import Reports
 
 /// All sinks of an agent.

@@ -1,4 +1,5 @@
 internal import GRDB
+internal import NetTypes
 internal import Reports
 
 extension Keeper {

@@ -1,4 +1,5 @@
 internal import GRDB
+internal import NetTypes
 internal import Reports
 
 /// Where rows go: the file, or memory while the file can't be used.

@@ -1,5 +1,6 @@
 internal import Foundation
 internal import GRDB
+internal import NetTypes
 internal import Reports
 
 /// Takes away what is too old or too much, a little at a time, so that writers never wait long.

@@ -1,5 +1,6 @@
 internal import Foundation
 internal import GRDB
+public import NetTypes
 public import Reports
 
 extension Store {

@@ -1,5 +1,6 @@
 internal import Dispatch
 internal import GRDB
+public import NetTypes
 public import Reports
 internal import Synchronization
 

@@ -1,4 +1,4 @@
-public import Reports
+public import NetTypes
 
 /// Where history is kept, for how long, and how much waits in memory.
 public struct StoreOptions: Sendable {

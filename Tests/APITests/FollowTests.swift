@@ -1,3 +1,4 @@
+import NetTypes
 import Reports
 import Synchronization
 import Testing

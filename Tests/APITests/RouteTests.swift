@@ -1,4 +1,5 @@
 import API
+import NetTypes
 import Reports
 import Testing
 

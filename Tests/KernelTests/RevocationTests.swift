@@ -1,6 +1,9 @@
+import Agent
+import Foundation
 import NetTypes
 import Policy
 import Reports
+import Rules
 import Testing
 
 extension KernelTests {
@@ -25,6 +28,53 @@ extension KernelTests {
                     }
                 }
             }
+        }
+
+        @Test(arguments: AddressFamily.allCases)
+        func `a transfer ends when its policy expires`(_ family: AddressFamily) async throws {
+            try await Rig.with { rig in
+                try rig.writeTenants()
+                let end = Int64(Date().timeIntervalSince1970) + 3
+                let moment = Timestamp(milliseconds: end * 1000)
+                let text = moment.description.replacing(".000Z", with: "Z")
+                let policy = PolicyText.policy(PolicyText.tcp("5000"))
+                try rig.write(
+                    policy.replacing("from:", with: "expires: \"\(text)\"\nfrom:"), to: "a.yaml")
+                try await rig.withAgent { agent in
+                    try await Transfer.with(family, port: 5000, in: rig) { transfer in
+                        try await transfer.goOn()
+                        #expect(await agent.generation() == 1)
+                        try await wait(for: "the end") { await agent.generation() == 2 }
+                        let late = Date().timeIntervalSince1970 - Double(end)
+                        #expect((0...1).contains(late), "in force \(late) s after its moment")
+                        let received = transfer.progress.lastReceived
+                        try await letTrafficFlow(.milliseconds(300))
+                        let after = Double(transfer.progress.lastReceived - received) / 1e9
+                        #expect(after <= 0.05, "data \(after) s after the generation was in force")
+                        try await expectExpired(agent, at: moment)
+                    }
+                }
+                // Nor does an agent that starts later open it.
+                try await rig.withAgent { agent in
+                    let report = try await agent.counters()
+                    let rules = try #require(try rig.reading(of: "b1")).state.rules.entries
+                    #expect(!rules.isEmpty && !rules.contains { $0.rule.policy == "a-to-b" })
+                    #expect(report.refused.contains { $0.reason == .revoked })
+                }
+            }
+        }
+
+        private func expectExpired(_ agent: RunningAgent, at moment: Timestamp) async throws {
+            var found: Violation?
+            try await wait(for: "the violation") {
+                found = await agent.violations().first { $0.reason == .revoked }
+                return found != nil
+            }
+            let closest = try #require(found?.closest)
+            #expect(closest.rule?.policy == "a-to-b")
+            #expect(closest.lack.contains("its policy expired at \(moment)"))
+            let history = try await agent.agent.history(limit: 10)
+            #expect(history.generations.first?.changes.map(\.kind) == [.expired])
         }
 
         private func expectViolation(

@@ -65,6 +65,10 @@ import Testing
         + numbers.map { tenant("world: {from: [{protocol: \($0)}]}") }
         + numbers.map { tenant("world: {from: [{protocol: icmp, types: [\($0)]}]}") }
         + numbers.map { tenant("ports: {a: \($0)}") }
+        + moments.map {
+            "apiVersion: ringfence/v1\nkind: Policy\nname: a\nexpires: \($0)\nfrom: [{tenant: a}]\n"
+                + "to: [world]\nallow: [{protocol: any}]\n---\n" + tenant("labels: {}", name: "a")
+        }
         + ["tcp", "6", "icmp", "1", "58", "any", "47"].flatMap { number in
             ["ports: [80]", "types: [8]", "types: [packet-too-big]", "types: [redirect]"].map {
                 tenant("host: {from: [{protocol: \(number), \($0)}]}")
@@ -111,6 +115,15 @@ import Testing
     private static let ranges = [
         "1-2", "0-1", "1-65535", "1-65536", "01-2", "1-", "-1", "1--2", "1-2-3", "9999-10000",
         "59999-60000", "65530-65535", "65529-65539", "1", "a-b-", "80 ",
+    ]
+
+    private static let moments = [
+        "\"2027-01-31\"", "'2027-12-01T23:59:59Z'", "\"2027-13-01\"", "\"2027-00-01\"",
+        "\"2027-01-32\"", "\"2027-01-00\"", "\"2027-1-1\"", "\"2027-01-31T24:00:00Z\"",
+        "\"2027-01-31T23:60:00Z\"", "\"2027-01-31T23:00:60Z\"", "\"2027-01-31T23:00Z\"",
+        "\"2027-01-31T23:00:00\"", "\"2027-01-31T23:00:00.5Z\"", "\"2027-01-31Z\"",
+        "\"2027-01-31T23:00:00z\"", "\"2027-01-31 23:00:00Z\"", "\"2027-01-31T23:00:00+01:00\"",
+        "2027-01-31", "\"\"", "never", "12",
     ]
 
     private static let numbers = [

@@ -143,6 +143,37 @@ struct ExplainTests {
         #expect(report.ends.map(\.endpoint) == ["web", "db"])
     }
 
+    @Test func `of equals, one that has expired is the nearest`() throws {
+        let tenants = ["shop", "db"].map {
+            "apiVersion: ringfence/v1\nkind: Tenant\nname: \($0)\n---\n"
+        }
+        let policies = [("a", "ports: [3]", ""), ("b", "ports: [1]", "expires: '2027-01-31'")].map {
+            """
+            apiVersion: ringfence/v1
+            kind: Policy
+            name: \($0)
+            \($2)
+            from: [{tenant: shop}]
+            to: [{tenant: db}]
+            allow: [{protocol: tcp, \($1)}]
+
+            """
+        }
+        let file = try PolicyFile(
+            parsing: tenants.joined() + policies.joined(separator: "---\n"), path: "a.yaml")
+        let moment = try #require(Timestamp("2027-01-31"))
+        let flow = try Flow.tcp("10.0.0.9", "10.0.2.1", 1)
+
+        let before = try PolicySet(checking: [file]).explain(flow, in: Self.topology)
+        let after = try PolicySet(checking: [file.at(moment)]).explain(flow, in: Self.topology)
+
+        #expect(before.isAdmitted && !after.isAdmitted)
+        let refusal = try #require(after.ends.last?.refusal)
+        #expect(refusal.rule?.policy == "b")
+        #expect(refusal.lack == "the policy expired at 2027-01-31T00:00:00.000Z")
+        #expect(refusal.fix == "set 'expires' of the policy to a later time")
+    }
+
     @Test func `loopback is explained as admitted without a rule`() throws {
         let policies = Fixture.policies(Self.tenants, [])
 

@@ -1,5 +1,6 @@
 import Foundation
 import Linux
+import NetTypes
 import Reports
 import Synchronization
 

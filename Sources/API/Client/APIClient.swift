@@ -1,3 +1,4 @@
+internal import NetTypes
 public import Reports
 
 /// Asks an agent over its Unix socket.

@@ -85,7 +85,10 @@ extension Schemas {
                     "changes": .list(
                         of: .record(
                             "A policy file that came, went or is another now.",
-                            ["file": .string(), "kind": .words("added", "changed", "removed")])),
+                            [
+                                "file": .string(),
+                                "kind": .words("added", "changed", "removed", "expired"),
+                            ])),
                     "errors": .list(of: .string()),
                 ])
         ),

@@ -1,4 +1,5 @@
 import Hummingbird
+import NetTypes
 import Policy
 import Reports
 

@@ -1,3 +1,4 @@
+internal import NetTypes
 internal import Policy
 
 /// The policy files: what is in force of each, and what is wrong with what lies on the disk.
@@ -13,6 +14,9 @@ struct PolicyInputs {
     /// Files that are right by themselves and wait for others: a policy for its tenant, say.
     private var waiting: [String: Candidate] = [:]
 
+    /// Files in force with policies that expire, or have.
+    private var expiring: Set<String> = []
+
     /// A file that is right by itself, as read and as found; both nil where it is gone.
     private struct Candidate {
         let file: PolicyFile?
@@ -27,9 +31,16 @@ struct PolicyInputs {
         case absent
     }
 
-    /// Takes files that changed; gives those whose accepted content is another now, with the bytes
-    /// that are in force, or nil where nothing is any more.
-    mutating func take(_ changes: [String: Content]) -> [String: [UInt8]?] {
+    /// Takes files that changed.
+    ///
+    /// - Parameters:
+    ///   - changes: What was found, by path.
+    ///   - moment: When it is; policies that have expired by then open nothing.
+    /// - Returns: Those whose accepted content is another now, with the bytes that are in force, or nil
+    ///   where nothing is any more.
+    mutating func take(
+        _ changes: [String: Content], at moment: Timestamp
+    ) -> [String: [UInt8]?] {
         let changes = changes.map { (path: $0.key, content: $0.value) }
         let readings = concurrently(changes.count) {
             Reading(changes[$0].content, changes[$0].path)
@@ -39,20 +50,52 @@ struct PolicyInputs {
         var candidates = waiting
         while !candidates.isEmpty {
             do throws(PolicyErrors) {
-                accepted = try accepted.replacing(candidates.mapValues(\.file))
-                for path in candidates.keys { waiting[path] = nil }
+                accepted = try accepted.replacing(candidates.mapValues { $0.file?.at(moment) })
+                for path in candidates.keys { took(path) }
                 return candidates.mapValues(\.bytes)
             } catch {
                 let wrong = Dictionary(grouping: error.diagnostics, by: \.place.file)
                 conflicts.merge(wrong) { $1 }
                 let blamed = candidates.keys.filter { wrong[$0] != nil }
                 // Where an unchanged file is wrong now, some change took away what it needs.
-                if blamed.isEmpty { return hold(candidates, breaking: wrong) }
+                if blamed.isEmpty { return hold(candidates, breaking: wrong, at: moment) }
                 for path in blamed { candidates[path] = nil }
             }
         }
         return [:]
     }
+
+    private mutating func took(_ path: String) {
+        waiting[path] = nil
+        if accepted.files[path]?.expiries.isEmpty ?? true {
+            expiring.remove(path)
+        } else {
+            expiring.insert(path)
+        }
+    }
+
+    /// Follows the time; gives the files that mean something else at this moment.
+    ///
+    /// The time may have gone back, and then what had expired is in force again.
+    mutating func follow(_ moment: Timestamp) -> Set<String> {
+        var changes: [String: PolicyFile?] = [:]
+        for path in expiring {
+            guard let file = accepted.files[path] else { continue }
+            let now = file.at(moment)
+            if now != file { changes[path] = .some(now) }
+        }
+        guard !changes.isEmpty, let next = try? accepted.replacing(changes) else { return [] }
+        accepted = next
+        return Set(changes.keys)
+    }
+
+    /// When a policy in force expires next; nil where none will.
+    func nextExpiry(after moment: Timestamp) -> Timestamp? {
+        expiring.lazy.flatMap { accepted.files[$0]?.expiries ?? [] }.filter { $0 > moment }.min()
+    }
+
+    /// Whether what is in force depends on the time.
+    var dependsOnTime: Bool { !expiring.isEmpty }
 
     /// By path: why the directory as it is now is not in force.
     var errors: [String: [Diagnostic]] { mistakes.merging(conflicts) { $0 + $1 } }
@@ -99,13 +142,15 @@ struct PolicyInputs {
 
     /// Takes the changes one by one, so that only those that break something are held.
     private mutating func hold(
-        _ candidates: [String: Candidate], breaking wrong: [String: [Diagnostic]]
+        _ candidates: [String: Candidate], breaking wrong: [String: [Diagnostic]],
+        at moment: Timestamp
     ) -> [String: [UInt8]?] {
         var changed: [String: [UInt8]?] = [:]
         for (path, candidate) in candidates.sorted(by: { $0.key < $1.key }) {
-            guard let next = try? accepted.replacing([path: candidate.file]) else { continue }
+            guard let next = try? accepted.replacing([path: candidate.file?.at(moment)])
+            else { continue }
             accepted = next
-            waiting[path] = nil
+            took(path)
             changed[path] = .some(candidate.bytes)
         }
         return changed

@@ -1,5 +1,6 @@
 internal import API
 internal import ArgumentParser
+internal import NetTypes
 internal import Reports
 
 struct ViolationsCommand: AsyncParsableCommand {

@@ -3,6 +3,7 @@ internal import Agent
 internal import ArgumentParser
 internal import Evidence
 internal import Linux
+internal import NetTypes
 internal import Policy
 internal import Reports
 internal import Store

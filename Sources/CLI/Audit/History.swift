@@ -1,4 +1,5 @@
 internal import Evidence
+internal import NetTypes
 internal import Reports
 internal import Store
 

@@ -40,7 +40,7 @@ struct LabProbeCommand: ParsableCommand {
     }
 
     private func read(_ path: String) throws -> PolicyReading {
-        let reading = PolicyReading(path: path)
+        let reading = PolicyReading(path: path, at: AgentCommand.now())
         if reading.policies != nil { return reading }
         complain(reading.diagnostics.map(\.description).joined(separator: "\n"))
         throw ExitCode(2)

@@ -1,6 +1,7 @@
 internal import ArgumentParser
 internal import Glibc
 internal import Linux
+internal import NetTypes
 internal import Reports
 internal import Store
 

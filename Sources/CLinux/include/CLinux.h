@@ -11,6 +11,7 @@
 #include <linux/veth.h>
 #include <sys/epoll.h>
 #include <sys/eventfd.h>
+#include <sys/timerfd.h>
 #include <sys/vfs.h>
 
 /// setns(2)

@@ -1,4 +1,5 @@
-public import Reports
+public import NetTypes
+internal import Reports
 public import Verifier
 
 /// What the chain keeps of one audit: enough to know what was found, and the hashes of the files

@@ -1,5 +1,5 @@
 import FoundationEssentials
-public import Reports
+public import NetTypes
 import Verifier
 
 /// What a chain of records looks like to somebody who has nothing but the file.

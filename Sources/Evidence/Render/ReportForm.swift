@@ -1,3 +1,4 @@
+internal import NetTypes
 import Policy
 import Verifier
 public import Reports

@@ -1,3 +1,4 @@
+import NetTypes
 import Verifier
 import Policy
 import Reports

@@ -1,3 +1,4 @@
+public import NetTypes
 public import Policy
 public import Reports
 public import Verifier
@@ -135,13 +136,13 @@ public struct RuleFacts: Hashable, Sendable, Codable {
     /// When it goes; nil where it stays.
     public var expires: Timestamp?
 
-    public init(_ rule: Rule, admitted: Tally?, expires: Timestamp? = nil) {
+    public init(_ rule: Rule, admitted: Tally?) {
         self.rule = RuleReference(rule)
         from = rule.from.map(\.description)
         to = rule.to.map(\.description)
         service = rule.service.description
         self.admitted = admitted
-        self.expires = expires
+        expires = rule.policy.expires
     }
 
     /// Whether it is known that nothing ever passed by the rule.

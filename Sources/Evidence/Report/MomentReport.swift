@@ -1,3 +1,4 @@
+public import NetTypes
 public import Reports
 import Verifier
 

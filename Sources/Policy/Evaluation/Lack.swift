@@ -18,6 +18,7 @@ enum Lack: Hashable {
     case addressUnknown(String, Prefix)
     case outside(IPAddress, Prefix)
     case otherParty(Side, String, named: String)
+    case expired(Timestamp)
 
     /// The ends of a flow, as the words in messages.
     enum Side: String {
@@ -31,14 +32,15 @@ enum Lack: Hashable {
     /// How far the rule is from admitting the flow; rules are compared by the sum.
     var distance: Int {
         switch self {
-        case .port, .message, .anyPort: 1
-        case .closedHere: 2
-        case .endpointLabel, .excepted, .addressUnknown: 3
-        case .ipProtocol: 4
-        case .turned: 5
-        case .tenantLabel: 6
-        case .outside: 8
-        case .otherParty: 10
+        case .expired: 1
+        case .port, .message, .anyPort: 2
+        case .closedHere: 4
+        case .endpointLabel, .excepted, .addressUnknown: 6
+        case .ipProtocol: 8
+        case .turned: 10
+        case .tenantLabel: 12
+        case .outside: 16
+        case .otherParty: 20
         }
     }
 
@@ -47,8 +49,9 @@ enum Lack: Hashable {
         if case .otherParty = self { true } else { false }
     }
 
-    /// The greatest sum of a rule that is worth showing: one wrong party and a wrong protocol.
-    static let farthest = 14
+    /// The greatest sum of a rule that is worth showing: one wrong party and a wrong protocol,
+    /// expired as well.
+    static let farthest = 29
 }
 
 extension Lack: CustomStringConvertible {
@@ -70,6 +73,7 @@ extension Lack: CustomStringConvertible {
         case .outside(let address, let prefix): "address \(address) is outside \(prefix)"
         case .otherParty(let side, let found, let named):
             "the \(side) is \(found); the rule names \(named)"
+        case .expired(let moment): "the policy expired at \(moment)"
         }
     }
 
@@ -93,6 +97,7 @@ extension Lack: CustomStringConvertible {
         case .outside(let address, let prefix):
             "add \(Prefix(containing: address, length: 128)) to the rule beside \(prefix)"
         case .otherParty(let side, let found, _): "add \(found) to '\(side.key)' of the rule"
+        case .expired: "set 'expires' of the policy to a later time"
         }
     }
 }

@@ -30,10 +30,8 @@ public struct MentionIndex: Sendable {
 
     private mutating func note(_ file: PolicyFile) {
         for document in file.documents {
-            switch document {
-            case .tenant(_, let rules), .policy(_, let rules, _): note(rules, of: file.path)
-            case .assertion: break
-            }
+            // One that has expired may be the closest.
+            note(document.writtenRules, of: file.path)
         }
     }
 

@@ -16,7 +16,13 @@ struct NearestRule {
         var known: (rule: Rule, lacks: [Lack]?)?
         for rule in rules {
             if known?.rule.sharesPeers(with: rule) != true {
-                known = (rule, question.partyLacks(of: rule, at: direction))
+                let expired = rule.policy.hasExpired ? rule.policy.expires : nil
+                known = (
+                    rule,
+                    question.partyLacks(of: rule, at: direction).map { parties in
+                        parties + (expired.map { [.expired($0)] } ?? [])
+                    }
+                )
             }
             guard let parties = known?.lacks else { continue }
             consider(rule, lacking: parties)

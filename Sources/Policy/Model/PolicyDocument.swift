@@ -2,7 +2,7 @@
 public enum PolicyDocument: Hashable, Sendable {
     /// A tenant, and the rules that its `internal`, `world` and `host` settings imply.
     case tenant(Tenant, rules: [Rule])
-    /// A policy's rules, never empty.
+    /// A policy's rules, never empty, whether they are in force or have expired.
     case policy(PolicyHeader, rules: [Rule], place: SourcePlace)
     /// What has to hold, whatever the policies say.
     case assertion(Assertion)

@@ -34,15 +34,21 @@ public struct PolicySet: Hashable, Sendable {
 }
 
 extension PolicyFile {
-    /// The rules of every document, in the order of the file.
+    /// The rules of every document that are in force, in the order of the file.
     public var rules: [Rule] {
         documents.flatMap(\.rules)
     }
 }
 
 extension PolicyDocument {
-    /// The rules that it states or implies, in the order of the file.
+    /// The rules that it states or implies and that are in force, in the order of the file.
     public var rules: [Rule] {
+        if case .policy(let header, _, _) = self, header.hasExpired { return [] }
+        return writtenRules
+    }
+
+    /// The rules that it states or implies, those that have expired as well, in the order of the file.
+    var writtenRules: [Rule] {
         switch self {
         case .tenant(_, let rules), .policy(_, let rules, _): rules
         case .assertion: []

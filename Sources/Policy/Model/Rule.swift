@@ -48,6 +48,15 @@ public struct Rule: Sendable {
         return rules.indices.map { Rule(block, $0) }
     }
 
+    /// The same rules under what their policy says of itself now.
+    static func relabelled(_ rules: [Rule], _ policy: PolicyHeader) -> [Rule] {
+        rules.map {
+            Rule(
+                id: $0.id, policy: policy, from: $0.from, to: $0.to, service: $0.service,
+                place: $0.place)
+        }
+    }
+
     /// Whether the rule is known to have the other's peers; false says nothing.
     func sharesPeers(with other: Rule) -> Bool { block === other.block }
 
@@ -106,11 +115,32 @@ public struct PolicyHeader: Sendable {
     public var owner: String? { parts.owner }
     public var ticket: String? { parts.ticket }
     public var summary: String? { parts.summary }
+    /// From when on the policy opens nothing; nil where it stays.
+    public var expires: Timestamp? { parts.expires }
+    /// Whether that moment had come when it was last looked at.
+    public var hasExpired: Bool { parts.hasExpired }
     /// Whether a tenant's settings imply the rules; a policy's own name has no slash.
     var isImplied: Bool { name.utf8.contains(UInt8(ascii: "/")) }
 
-    public init(name: String, owner: String? = nil, ticket: String? = nil, summary: String? = nil) {
-        parts = Parts(name: name, owner: owner, ticket: ticket, summary: summary)
+    public init(
+        name: String, owner: String? = nil, ticket: String? = nil, summary: String? = nil,
+        expires: Timestamp? = nil
+    ) {
+        parts = Parts(
+            name: name, owner: owner, ticket: ticket, summary: summary, expires: expires,
+            hasExpired: false)
+    }
+
+    private init(_ parts: Parts) { self.parts = parts }
+
+    /// What the policy says of itself at a moment.
+    func at(_ moment: Timestamp) -> PolicyHeader {
+        let hasExpired = expires.map { $0 <= moment } ?? false
+        guard hasExpired != self.hasExpired else { return self }
+        return PolicyHeader(
+            Parts(
+                name: name, owner: owner, ticket: ticket, summary: summary, expires: expires,
+                hasExpired: hasExpired))
     }
 
     private final class Parts: Sendable {
@@ -118,12 +148,19 @@ public struct PolicyHeader: Sendable {
         let owner: String?
         let ticket: String?
         let summary: String?
+        let expires: Timestamp?
+        let hasExpired: Bool
 
-        init(name: String, owner: String?, ticket: String?, summary: String?) {
+        init(
+            name: String, owner: String?, ticket: String?, summary: String?, expires: Timestamp?,
+            hasExpired: Bool
+        ) {
             self.name = name
             self.owner = owner
             self.ticket = ticket
             self.summary = summary
+            self.expires = expires
+            self.hasExpired = hasExpired
         }
     }
 }
@@ -132,7 +169,8 @@ extension PolicyHeader: Hashable {
     public static func == (left: PolicyHeader, right: PolicyHeader) -> Bool {
         left.parts === right.parts
             || left.name == right.name && left.owner == right.owner && left.ticket == right.ticket
-                && left.summary == right.summary
+                && left.summary == right.summary && left.expires == right.expires
+                && left.hasExpired == right.hasExpired
     }
 
     public func hash(into hasher: inout Hasher) { hasher.combine(name) }

@@ -2,7 +2,8 @@ import NetTypes
 
 extension DocumentReader {
     private static let policyKeys = [
-        "apiVersion", "kind", "name", "owner", "ticket", "description", "from", "to", "allow",
+        "apiVersion", "kind", "name", "owner", "ticket", "description", "expires", "from", "to",
+        "allow",
     ]
 
     /// A document of the kind Policy.
@@ -34,7 +35,25 @@ extension DocumentReader {
         let owner = remark("owner", in: fields, upTo: 128)
         let ticket = remark("ticket", in: fields, upTo: 128)
         let summary = remark("description", in: fields, upTo: 4096)
-        return name.map { PolicyHeader(name: $0, owner: owner, ticket: ticket, summary: summary) }
+        let expires = fields["expires"].flatMap { moment($0, "expires") }
+        return name.map {
+            PolicyHeader(
+                name: $0, owner: owner, ticket: ticket, summary: summary, expires: expires)
+        }
+    }
+
+    /// A moment to the second.
+    ///
+    /// A time needs the `Z`: what is meant in another zone would expire hours too late, and nobody
+    /// would notice.
+    private mutating func moment(_ node: SourceNode, _ what: String) -> Timestamp? {
+        guard let text = text(node, what) else { return nil }
+        let isForm = text.utf8.count == 10 || text.utf8.count == 20 && text.hasSuffix("Z")
+        if isForm, let moment = Timestamp(text) { return moment }
+        return report(
+            "\(what) is \(text.quoted), and must be a day or a time in UTC",
+            fix: "write it as \"2027-01-31\" (its first moment) or \"2027-01-31T18:00:00Z\"",
+            at: node.place)
     }
 
     mutating func remark(

@@ -4,6 +4,11 @@ extension PolicySchema {
         ("selector", selector), ("matchExpression", matchExpression),
     ]
 
+    /// A day, or a time to the second; whether the month has that day a pattern can't say.
+    private static let moment =
+        "^[0-9]{4}-(0[1-9]|1[0-2])-(0[1-9]|[12][0-9]|3[01])"
+        + "(T([01][0-9]|2[0-3]):[0-5][0-9]:[0-5][0-9]Z)?$"
+
     private static let policyDocument: SchemaValue = [
         "description": "Rules: what the peers in 'from' may open to the peers in 'to'.",
         "required": ["name", "from", "to", "allow"],
@@ -15,6 +20,10 @@ extension PolicySchema {
             "owner": remark("Who answers for the policy.", upTo: 128),
             "ticket": remark("Where it was asked for.", upTo: 128),
             "description": remark("Why it is there.", upTo: 4096),
+            "expires": [
+                "type": "string", "pattern": .text(moment),
+                "description": "When it ends: a day or a time in UTC.",
+            ],
             "from": ["$ref": "#/$defs/peers", "description": "Who may open connections."],
             "to": ["$ref": "#/$defs/peers", "description": "To whom."],
             "allow": [

@@ -14,6 +14,7 @@ public enum PolicySchema {
         "port names that a tenant doesn't declare",
         "tenants that no document declares",
         "policies, tenants or assertions of one name",
+        "days that the month in 'expires' doesn't have",
         "keys that stand twice, anchors, tags, tabs, and other matters of YAML itself",
         "numbers in other spellings than plain decimal digits",
         "true and false in other spellings",

@@ -1,3 +1,5 @@
+import NetTypes
+
 extension MetricsReport {
     /// Every family of the page, in its order.
     func families(_ limits: MetricsLimits) -> [MetricFamily] {

@@ -1,3 +1,5 @@
+import NetTypes
+
 extension HistoryReport: TextReport {
     public func text(_ form: TextForm) -> String {
         [generationText(form), runText(form), driftText(form), storeText(form)]
@@ -101,6 +103,7 @@ extension GenerationRecord {
             case .added: "+\(change.file)"
             case .changed: "\(change.file)"
             case .removed: "-\(change.file)"
+            case .expired: "\(change.file) (expired)"
             }
         }
         let trouble = errors.isEmpty ? [] : [count(errors.count, "mistake") + " left out"]

@@ -1,3 +1,5 @@
+import NetTypes
+
 extension MatrixReport: TextReport {
     /// A row for each caller, a column for each that is called; a host of many tenants gets several
     /// blocks of columns, each as wide as the terminal.

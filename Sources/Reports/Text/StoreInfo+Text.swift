@@ -1,3 +1,5 @@
+import NetTypes
+
 extension StoreInfo: TextReport {
     /// Where it is and how it is; below it a row for each table.
     public func text(_ form: TextForm) -> String {

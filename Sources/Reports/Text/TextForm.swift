@@ -1,3 +1,5 @@
+import NetTypes
+
 /// What a text is written for: a terminal with its width, or something without one.
 public struct TextForm: Hashable, Sendable {
     /// The terminal's columns; nil where lines may be as long as they are.

@@ -1,3 +1,5 @@
+import NetTypes
+
 /// A report that people can read on a terminal, and spreadsheets as one table.
 public protocol TextReport {
     /// The report in lines; tables are cut to the width where there is one.

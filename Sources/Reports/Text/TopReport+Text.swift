@@ -1,3 +1,4 @@
+import NetTypes
 import Policy
 
 extension TopReport: TextReport {

@@ -1,4 +1,4 @@
-internal import NetTypes
+public import NetTypes
 internal import Policy
 
 /// What counters are added up by.

@@ -1,3 +1,5 @@
+public import NetTypes
+
 /// One state that came into force.
 public struct GenerationRecord: Hashable, Sendable, Codable {
     public var number: UInt64
@@ -32,12 +34,14 @@ public struct GenerationRecord: Hashable, Sendable, Codable {
     }
 }
 
-/// A policy file that came, went or is another now.
+/// A policy file that came, went, or means something else now.
 public struct FileChange: Hashable, Sendable, Codable {
     public enum Kind: String, Hashable, Sendable, Codable {
         case added
         case changed
         case removed
+        /// A policy in it reached the moment at which it expires.
+        case expired
     }
 
     public var file: String

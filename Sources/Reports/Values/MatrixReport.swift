@@ -1,3 +1,5 @@
+public import NetTypes
+
 /// Who may talk to whom, and who tried.
 public struct MatrixReport: Hashable, Sendable, Codable {
     public var generation: UInt64

@@ -1,3 +1,5 @@
+public import NetTypes
+
 extension Timestamp {
     /// Reads a moment as people write it: a time in UTC such as `2026-01-31T09:00:00`, or how long
     /// ago it was: `45s`, `10m`, `2h`, `1d`, `1w`.

@@ -1,3 +1,4 @@
+public import NetTypes
 public import Policy
 
 /// What an agent is doing: its inputs, its endpoints, and what went wrong.

@@ -1,3 +1,5 @@
+public import NetTypes
+
 /// What a file of history holds, read from the file itself.
 public struct StoreInfo: Hashable, Sendable, Codable {
     /// One table, and the time that its rows span.

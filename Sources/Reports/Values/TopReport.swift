@@ -1,3 +1,4 @@
+public import NetTypes
 public import Policy
 
 /// How much goes on between each pair of parties: what changed from one sample to the next.

@@ -1,3 +1,4 @@
+public import NetTypes
 public import Policy
 
 /// What is counted of every pair of parties, at one moment.

@@ -1,4 +1,4 @@
-internal import NetTypes
+public import NetTypes
 
 /// Which violations are asked for.
 public struct ViolationsQuestion: Hashable, Sendable {

@@ -1,6 +1,7 @@
 internal import Foundation
 internal import GRDB
-public import Reports
+public import NetTypes
+internal import Reports
 
 extension HistoryArchive {
     /// What a line of an export is about.

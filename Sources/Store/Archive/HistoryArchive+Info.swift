@@ -1,4 +1,5 @@
 internal import GRDB
+internal import NetTypes
 public import Reports
 
 extension HistoryArchive {

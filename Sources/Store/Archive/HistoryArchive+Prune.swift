@@ -1,5 +1,5 @@
 internal import GRDB
-public import Reports
+public import NetTypes
 
 extension HistoryArchive {
     /// Takes away what is too old or too much, in many small transactions.

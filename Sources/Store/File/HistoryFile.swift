@@ -2,6 +2,7 @@ internal import Foundation
 internal import GRDB
 internal import Glibc
 internal import Linux
+internal import NetTypes
 internal import Reports
 
 /// The file on the disk, open for one writer and some readers.

@@ -1,5 +1,6 @@
 internal import Foundation
 internal import GRDB
+internal import NetTypes
 internal import Reports
 
 /// Text as it is kept.

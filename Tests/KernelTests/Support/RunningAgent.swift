@@ -3,6 +3,7 @@ import Foundation
 import Glibc
 import Lab
 import Logging
+import NetTypes
 import Nftables
 import Reports
 import Rules

@@ -45,13 +45,13 @@ struct CivilDate: CustomStringConvertible {
 
 extension Int64 {
     /// The quotient rounded down, and the remainder that is never negative.
-    func flooredDivision(by divisor: Int64) -> (quotient: Int64, remainder: Int64) {
+    package func flooredDivision(by divisor: Int64) -> (quotient: Int64, remainder: Int64) {
         let (quotient, remainder) = quotientAndRemainder(dividingBy: divisor)
         return remainder < 0 ? (quotient - 1, remainder + divisor) : (quotient, remainder)
     }
 
     /// The decimal digits, with zeros in front up to a width.
-    func padded(_ width: Int) -> String {
+    package func padded(_ width: Int) -> String {
         let digits = String(magnitude)
         let zeros = String(repeating: "0", count: Swift.max(0, width - digits.count))
         return (self < 0 ? "-" : "") + zeros + digits
