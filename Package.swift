@@ -257,7 +257,7 @@ let package = Package(
         .testTarget(
             name: "KernelTests",
             dependencies: [
-                "Agent", "Lab", "Linux", "NetTypes", "Nftables", "Policy", "Reports",
+                "Agent", "CLinux", "Lab", "Linux", "NetTypes", "Nftables", "Policy", "Reports",
                 "Rules", .product(name: "Logging", package: "swift-log"),
             ],
             swiftSettings: shell),

@@ -52,9 +52,9 @@ struct NetlinkSocket: ~Copyable, Sendable {
         }
     }
 
-    /// One datagram.
+    /// One datagram of the kernel's.
     ///
-    /// The system call is `recv`.
+    /// The system call is `recvfrom`.
     borrowing func receive() throws(SystemError) -> [UInt8] {
         let capacity = 64 << 10
         var failure: SystemError?
@@ -62,8 +62,8 @@ struct NetlinkSocket: ~Copyable, Sendable {
         let bytes = [UInt8](unsafeUninitializedCapacity: capacity) { buffer, count in
             do throws(SystemError) {
                 let length = try check("recv", on: "NETLINK_ROUTE") {
-                    recv(
-                        descriptor.rawValue, buffer.baseAddress, capacity, CInt(MSG_TRUNC))
+                    receiveFromKernel(
+                        descriptor.rawValue, buffer.baseAddress, capacity, flags: CInt(MSG_TRUNC))
                 }
                 if length > capacity { throw SystemError("recv", code: EMSGSIZE) }
                 count = length

@@ -107,7 +107,7 @@ extension NetfilterSocket {
     ) throws(SystemError) -> Int {
         let flags = CInt(MSG_TRUNC | MSG_DONTWAIT)
         while true {
-            let size = recv(rawValue, buffer.baseAddress, buffer.count, flags)
+            let size = receiveFromKernel(rawValue, buffer.baseAddress, buffer.count, flags: flags)
             if size > 0, size <= buffer.count { return size }
             let code = size < 0 ? errno : EMSGSIZE
             if code == EINTR { continue }
@@ -125,7 +125,7 @@ extension NetfilterSocket {
         _ message: UnsafeRawBufferPointer, _ isInterrupted: Bool
     ) throws(SystemError) -> WalkEnd {
         guard message.count >= Message.headerSize + 4 else { return .interrupted }
-        let code = -message.loadUnaligned(fromByteOffset: Message.headerSize, as: Int32.self)
+        let code = 0 &- message.loadUnaligned(fromByteOffset: Message.headerSize, as: Int32.self)
         switch code {
         case 0, ENOENT: return isInterrupted ? .interrupted : .complete
         case EINTR: return .interrupted

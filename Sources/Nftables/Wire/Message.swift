@@ -45,7 +45,9 @@ struct Acknowledgement {
     /// NETLINK_CAP_ACK keeps the refused message's payload out, so attributes follow its header.
     init?(_ message: Message) {
         guard message.type == 2, message.payload.count >= 4 else { return nil }
-        code = -CInt(truncatingIfNeeded: message.payload.hostLong(at: message.payload.startIndex))
+        // What has no negative stays, and is no success either.
+        code =
+            0 &- CInt(bitPattern: message.payload.hostLong(at: message.payload.startIndex))
         let hasText = message.flags & Self.hasAttributes != 0
         let attributes = Attributes(message.payload.dropFirst(4 + Message.headerSize))
         text = hasText ? attributes.first(Self.messageAttribute)?.text : nil

@@ -103,7 +103,7 @@ public struct NetfilterSocket: ~Copyable, Sendable {
         }
     }
 
-    /// The next datagram, which may stay where it is; nil when none is waiting.
+    /// The kernel's next datagram, which may stay where it is; nil when none is waiting.
     ///
     /// ENOBUFS is thrown as it is: something was lost.
     func receive(leaving stays: Bool = false) throws(SystemError) -> [UInt8]? {
@@ -111,8 +111,8 @@ public struct NetfilterSocket: ~Copyable, Sendable {
         do throws(SystemError) {
             let size = try check("recv", on: "NETLINK_NETFILTER") {
                 if let code = faults?.error(at: .receive) { return Self.failure(code) }
-                return recv(
-                    descriptor.rawValue, nil, 0, CInt(MSG_PEEK | MSG_TRUNC | MSG_DONTWAIT))
+                return receiveFromKernel(
+                    descriptor.rawValue, nil, 0, flags: CInt(MSG_PEEK | MSG_TRUNC | MSG_DONTWAIT))
             }
             return [UInt8](unsafeUninitializedCapacity: max(size, 1)) { buffer, count in
                 count = max(recv(descriptor.rawValue, buffer.baseAddress, size, flags), 0)
