@@ -8,8 +8,8 @@ import subprocess
 import threading
 import time
 
-from places import LIBC, new_namespace, socket_in, within
 from stage import NAMES, RING, Wrong, address
+from places import LIBC, new_namespace, socket_in, within
 
 FORBIDDEN = 7400
 MS_BIND, MNT_DETACH = 4096, 2

@@ -15,6 +15,7 @@ extension Agent {
     func rebuild() {
         let clock = ContinuousClock()
         let start = clock.now
+        refreshResting()
         compile()
         applyCompilation(after: clock.now - start)
     }

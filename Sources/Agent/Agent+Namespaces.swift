@@ -120,7 +120,9 @@ extension Agent {
     /// it, or it may have gone while it was looked at.
     private func refuse(_ found: NamespaceSource.Found, _ error: any Error) {
         let reason = "\(error)"
-        if refusedEntries[found.id] != reason {
+        if let error = error as? SystemError, error.saysNothingIsThere {
+            logger.debug("\(found.paths.first ?? "process \(found.pids)") is gone: \(reason)")
+        } else if refusedEntries[found.id] != reason {
             logger.warning("\(found.paths.first ?? "process \(found.pids)"): \(reason)")
         }
         refusedEntries[found.id] = reason
@@ -148,6 +150,7 @@ extension Agent {
             saveSoon()
         }
         idOfSlot[tenure.slot] = nil
+        resting[Source.links.token(tenure.slot)] = nil
         observed[id] = nil
         watchedRefusals[id] = nil
         refusalPaces[id] = nil

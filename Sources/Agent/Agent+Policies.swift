@@ -10,11 +10,18 @@ extension Agent {
         savedAt = savedAt ?? now
         do {
             let changes = try watcher.drain()
-            for (path, change) in changes.files where change != .written {
-                unsettled[path] = now + DirectoryChanges.settlingTime
+            var written: [String] = []
+            for (path, change) in changes.files {
+                // A file that is saved again and again must not hold up others.
+                let next = filePaces[path]?.next(now) ?? now
+                if change == .written, next <= now {
+                    unsettled[path] = nil
+                    written.append(path)
+                } else {
+                    unsettled[path] = max(
+                        next, change == .written ? now : now + DirectoryChanges.settlingTime)
+                }
             }
-            let written = changes.files.filter { $0.value == .written }.map(\.key)
-            for path in written { unsettled[path] = nil }
             if changes.needsRescan { rescanPolicies() } else { readFiles(written) }
         } catch {
             logger.error("watch of \(configuration.policies): \(error)")
@@ -37,6 +44,18 @@ extension Agent {
             }
         }
         take(changes, readTime: clock.now - start)
+        charge(paths, from: start)
+    }
+
+    /// Files pay with pauses for the time that their changes took.
+    private func charge(_ paths: [String], from start: ContinuousClock.Instant) {
+        let now = ContinuousClock.now
+        let share = (now - start) / paths.count
+        for path in paths {
+            filePaces[path, default: Pace(factor: 4, credit: .seconds(1))]
+                .spend(from: now - share, to: now)
+        }
+        if filePaces.count > 64 { filePaces = filePaces.filter { !$0.value.isPaid(now) } }
     }
 
     /// Looks at the whole directory; files that are not settled are left for later.

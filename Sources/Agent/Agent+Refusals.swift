@@ -29,7 +29,8 @@ extension Agent {
         }
         // Somebody who never stops being refused must not hold up a change of policy.
         let now = ContinuousClock.now
-        if let next = refusalPaces[id]?.next(now), next > now {
+        let next = max(refusalPaces[id]?.next(now) ?? now, allRefusalsPace.next(now))
+        if next > now {
             watchedRefusals[id] = min(watchedRefusals[id] ?? next, next)
         } else {
             readAtPace(id)
@@ -38,13 +39,15 @@ extension Agent {
 
     /// Reads again where something was refused lately: only so the last packet's time is known.
     func readDueRefusals(_ now: ContinuousClock.Instant) {
+        guard allRefusalsPace.next(now) <= now else { return }
         let due = watchedRefusals.filter { $0.value <= now }.sorted { $0.value < $1.value }
         for (id, _) in due {
             watchedRefusals[id] = nil
             readAtPace(id)
             // After a start there are all tables to look into; what is left is due at once, behind what
             // has come meanwhile.
-            if .now - now > Self.longestReading { return }
+            let later = ContinuousClock.now
+            if later - now > Self.longestReading || allRefusalsPace.next(later) > later { return }
         }
     }
 
@@ -53,7 +56,9 @@ extension Agent {
     private func readAtPace(_ id: NamespaceID) {
         let start = ContinuousClock.now
         readRefusals(of: id)
-        refusalPaces[id, default: Pace()].spend(from: start, to: .now)
+        let end = ContinuousClock.now
+        refusalPaces[id, default: Pace()].spend(from: start, to: end)
+        allRefusalsPace.spend(from: start, to: end)
     }
 
     func readAllRefusals() {
@@ -83,8 +88,7 @@ extension Agent {
         holdings[id]?.ruleset = try? tenure.table.generation()
         takeRefusals(TableCounts(refused: final.refused), of: id)
         ledger.book.leave(final.refused.keys.map { RefusalBook.Key(endpoint: id, flow: $0) })
-        // What is only in memory now should be there for as short a time as can be.
-        saveAt = ContinuousClock.now
+        saveInHaste()
     }
 
     /// Takes a reading into the book and tells who listens; answers whether anything was new.

@@ -89,10 +89,18 @@ extension Agent {
     func save() {
         saveAt = nil
         remember()
+        let start = ContinuousClock.now
         scribe.write(ledger) { [weak self] outcome in
             guard let self else { return }
-            Task { await self.saved(outcome) }
+            Task { await self.saved(outcome, begun: start) }
         }
+    }
+
+    /// What is only in memory now should be there for as short a time as can be; but under a flood that never ends,
+    /// writing the ledger again and again would take a processor.
+    func saveInHaste() {
+        let next = ledgerPace.next(.now)
+        saveAt = min(saveAt ?? next, next)
     }
 
     /// Writes down what a later agent may compare, if all is in order.
@@ -105,7 +113,10 @@ extension Agent {
         }
     }
 
-    private func saved(_ outcome: Result<UInt64, LedgerError>) {
+    private func saved(
+        _ outcome: Result<UInt64, LedgerError>, begun: ContinuousClock.Instant
+    ) {
+        ledgerPace.spend(from: begun, to: .now)
         do {
             try journal.clear(upTo: outcome.get())
             ledgerError = nil

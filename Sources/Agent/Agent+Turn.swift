@@ -22,21 +22,41 @@ extension Agent {
     /// Handles what is ready; answers how long to wait for more.
     func turn(_ tokens: [UInt64]) -> Duration? {
         guard isReady else { return nil }
-        var needsRebuild = false
+        var surroundings: [UInt64] = []
         for token in tokens.sorted() {
-            let slot = token & (1 << 56 - 1)
             switch Source(rawValue: token >> 56) {
             case .policies: policiesChanged()
-            case .names, .mounts, .process: needsRebuild = namespacesChanged() || needsRebuild
-            case .links: needsRebuild = linksChanged(slot) || needsRebuild
-            case .refusals: refusalsLogged(slot)
+            case .names, .mounts, .process, .links: surroundings.append(token)
+            case .refusals: refusalsLogged(token & (1 << 56 - 1))
             case .hostRefusals: hostRefusalsLogged()
             case .time: timeMoved()
             case nil: continue
             }
         }
-        if needsRebuild { rebuild() }
+        surroundingsChanged(surroundings)
         return untilNextDue(ContinuousClock.now)
+    }
+
+    /// Namespaces, links or addresses may be others; those pay for the time whose doing it is.
+    private func surroundingsChanged(_ tokens: [UInt64]) {
+        let start = ContinuousClock.now
+        var callers: Set<Caller> = []
+        var looksForNamespaces = false
+        var needsRebuild = false
+        for token in tokens {
+            if let origin = origin(of: token) {
+                guard mayCall(origin, token, at: start) else { continue }
+                callers.insert(origin.caller)
+            }
+            if Source(rawValue: token >> 56) == .links {
+                needsRebuild = linksChanged(token & (1 << 56 - 1)) || needsRebuild
+            } else {
+                looksForNamespaces = true
+            }
+        }
+        if looksForNamespaces { needsRebuild = namespacesChanged() || needsRebuild }
+        if needsRebuild { rebuild() }
+        charge(callers, from: start)
     }
 
     /// Does what its time has come for; answers how long until the next.
@@ -46,6 +66,7 @@ extension Agent {
             for path in settled { unsettled[path] = nil }
             readFiles(settled)
         }
+        endRests(now)
         if let retryAt, retryAt <= now { retry() }
         if let lookAgainAt, lookAgainAt <= now {
             self.lookAgainAt = nil
@@ -62,7 +83,9 @@ extension Agent {
         }
         let due = [
             retryAt, lookAgainAt, saveAt, checkpointAt, trimAt, hostRefusalsDue, sweepAt,
-            unsettled.values.min(), watchedRefusals.values.min(),
+            unsettled.values.min(),
+            watchedRefusals.values.min().map { max($0, allRefusalsPace.next(now)) },
+            resting.values.map(\.end).min(),
         ]
         return due.compactMap { $0 }.min().map { max(.zero, $0 - ContinuousClock.now) }
     }

@@ -54,6 +54,13 @@ public actor Agent {
     /// What could not be looked at, as it was last logged.
     var toldDoubts: [String: String] = [:]
 
+    /// How often each of those who make the agent look at links and namespaces may do so.
+    var callerPaces: [Caller: Pace] = [:]
+    /// What nobody listens to for a while, by its token.
+    var resting: [UInt64: Rest] = [:]
+    /// How often each policy file may change things.
+    var filePaces: [String: Pace] = [:]
+
     // What is wanted, and what the kernel holds.
     var compilation = Compilation(
         of: .empty,
@@ -70,6 +77,8 @@ public actor Agent {
     var senders: Senders?
     var posts: [Post: NamespaceID]?
     var guarded: Set<NamespaceID> = []
+    /// Endpoints whose state the host filter has not taken yet.
+    var unfollowed: Set<NamespaceID> = []
     /// What guarded endpoints are called in counts, for when they are gone.
     var guardedNames: [NamespaceID: EndpointName] = [:]
     /// The generation that each endpoint is in where the host filter is the only layer.
@@ -96,6 +105,8 @@ public actor Agent {
     var unkept: [String: [UInt8]?] = [:]
     var ledgerError: String?
     var saveAt: ContinuousClock.Instant?
+    /// How often the ledger may be written in haste.
+    var ledgerPace = Pace(factor: 4, least: .zero)
     /// When to write down what a later agent may compare, and since when that is outdated.
     var checkpointAt: ContinuousClock.Instant?
     var isOutdatedSince: ContinuousClock.Instant?
@@ -104,6 +115,8 @@ public actor Agent {
     var watchedRefusals: [NamespaceID: ContinuousClock.Instant] = [:]
     /// How often each endpoint's packet log may lead to a reading.
     var refusalPaces: [NamespaceID: Pace] = [:]
+    /// The same for all of them together: one caller can be refused everywhere.
+    var allRefusalsPace = Pace(factor: 2, least: .zero)
     var explanations: [ExplanationKey: Explanation] = [:]
     /// Of the policies in force, for explanations; nil until one is asked for.
     var mentions: MentionIndex?

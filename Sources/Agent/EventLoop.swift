@@ -42,6 +42,9 @@ final class EventLoop: SerialExecutor {
         try poller.add(descriptor, token: token, for: interest)
     }
 
+    /// Forgets a descriptor that is still open.
+    func unwatch(_ descriptor: CInt) throws(SystemError) { try poller.remove(descriptor) }
+
     func enqueue(_ job: consuming ExecutorJob) {
         let job = UnownedJob(job)
         let isOver = state.withLock { state in

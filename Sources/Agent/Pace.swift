@@ -5,21 +5,32 @@
 /// credit: the virtual scheduling of ITU-T I.371.
 struct Pace {
     /// Each pause is so many times as long as the work was.
-    private static let factor = 8
+    private let factor: Int
     /// The least pause that is owed for any work.
-    private static let least = Duration.milliseconds(20)
-    private static let credit = Duration.milliseconds(200)
+    private let least: Duration
+    private let credit: Duration
 
     /// When everything that was done is paid for.
     private var paid: ContinuousClock.Instant?
 
+    init(
+        factor: Int = 8, least: Duration = .milliseconds(20), credit: Duration = .milliseconds(200)
+    ) {
+        self.factor = factor
+        self.least = least
+        self.credit = credit
+    }
+
     /// When it may be done again; the past where it may be done now.
     func next(_ now: ContinuousClock.Instant) -> ContinuousClock.Instant {
-        paid.map { $0 - Self.credit } ?? now
+        paid.map { $0 - credit } ?? now
     }
 
     /// Something was done.
     mutating func spend(from start: ContinuousClock.Instant, to end: ContinuousClock.Instant) {
-        paid = max(paid ?? end, end) + max(Self.least, (end - start) * Self.factor)
+        paid = max(paid ?? end, end) + max(least, (end - start) * factor)
     }
+
+    /// Whether nothing is owed any more, so that nothing has to be remembered.
+    func isPaid(_ now: ContinuousClock.Instant) -> Bool { paid.map { $0 <= now } ?? true }
 }

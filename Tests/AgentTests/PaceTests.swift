@@ -24,6 +24,23 @@ import Testing
         }
     }
 
+    @Test func `a share and a credit of one's own`() {
+        var pace = Pace(factor: 2, least: .zero, credit: .seconds(1))
+        let start = ContinuousClock.now
+        var now = start
+        var spent = Duration.zero
+        while now - start < .seconds(60) {
+            #expect(pace.next(now) <= now || spent >= .milliseconds(490))
+            now = max(now, pace.next(now))
+            pace.spend(from: now, to: now + .milliseconds(10))
+            now += .milliseconds(10)
+            spent += .milliseconds(10)
+        }
+        #expect(spent <= .seconds(60) / 2 + .milliseconds(510))
+        #expect(!pace.isPaid(now))
+        #expect(pace.isPaid(now + .seconds(2)))
+    }
+
     @Test(arguments: [Duration.microseconds(100), .milliseconds(1), .milliseconds(30)])
     func `what never stops gets a small share`(_ work: Duration) {
         var pace = Pace()

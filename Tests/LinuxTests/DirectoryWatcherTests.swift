@@ -49,6 +49,21 @@ import Testing
         #expect(!changes.needsRescan)
     }
 
+    @Test func `a file that is saved a thousand times is one change, and so is what came before`()
+        throws
+    {
+        try scratch.write("first", to: "p/sub/b.yaml")
+        for number in 0..<1_000 {
+            try scratch.write("\(number)", to: "p/.a.tmp")
+            try scratch.move("p/.a.tmp", to: "p/a.yaml")
+        }
+        try scratch.remove("p/sub/b.yaml")
+        let changes = try watcher.drain()
+        #expect(changes.files == [path("a.yaml"): .written, path("sub/b.yaml"): .removed])
+        #expect(!changes.needsRescan)
+        #expect(try watcher.drain().isEmpty)
+    }
+
     @Test func `sees a save as vim does it`() throws {
         try scratch.write("", to: "p/4913")
         try scratch.remove("p/4913")

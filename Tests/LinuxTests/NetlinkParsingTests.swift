@@ -66,7 +66,7 @@ import Testing
             }
             _ = try? answer(bytes)
             _ = try? InterfaceAddress(bytes[...])
-            _ = inotifyEvents(in: bytes[...])
+            _ = bytes.withUnsafeBytes { inotifyEvents(in: $0) }
         }
     }
 

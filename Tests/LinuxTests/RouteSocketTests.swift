@@ -119,6 +119,20 @@ import Testing
         #expect(last.contains(.noLink(index)))
     }
 
+    @Test func `takes no more news at once than are worth the time`() throws {
+        let scratch = try Scratch()
+        let one = try scratch.namespace("A")
+        let monitor = try RouteMonitor(in: one, capacity: 32 << 20)
+        let batch = (0..<3_000).map { "addr add 10.2.\($0 / 250).\($0 % 250 + 1)/16 dev lo" }
+        try scratch.write(batch.joined(separator: "\n"), to: "batch")
+        #expect(try scratch.ip("ip -n A -batch \(scratch.file("batch"))"))
+        var counts: [Int] = []
+        while case .changes(let changes) = try monitor.drain(), !changes.isEmpty {
+            counts.append(changes.count)
+        }
+        #expect(counts == [2_048, 952])
+    }
+
     @Test func `tells that news were lost`() throws {
         let scratch = try Scratch()
         let one = try scratch.namespace("A")

@@ -30,12 +30,15 @@ public struct DirectoryWatcher: ~Copyable, Sendable {
     /// An error leaves the watch incomplete: rescan, and call `restart()` until it succeeds.
     public mutating func drain() throws(SystemError) -> DirectoryChanges {
         var round = Round()
-        // Somebody who never stops writing must not keep the caller here for ever.
-        for _ in 0..<64 {
-            let events = try inotify.read()
-            if events.isEmpty { break }
-            for event in events { try take(event, into: &round) }
+        var events: [InotifyEvent] = []
+        // Somebody who never stops writing must not keep the caller here for ever: so many times take
+        // a queue that is full (`fs.inotify.max_queued_events`).
+        for _ in 0..<8 {
+            let more = try inotify.read()
+            if more.isEmpty { break }
+            events += more
         }
+        for event in events.lastOfEach() { try take(event, into: &round) }
         if round.needsWatches {
             let found = try watchAnew()
             if round.isTreeNew { round.addUnsettled(found) }
@@ -65,6 +68,15 @@ private struct Round {
     /// Files that were there before their directory was watched: nobody knows who still writes.
     mutating func addUnsettled(_ paths: [String]) {
         for path in paths where changes.files[path] == nil { changes.files[path] = .unsettled }
+    }
+}
+
+extension [InotifyEvent] {
+    /// The events without those that come again later: a file that is saved a thousand times is looked
+    /// at once.
+    fileprivate func lastOfEach() -> [InotifyEvent] {
+        var seen: Set<InotifyEvent> = []
+        return reversed().filter { seen.insert($0).inserted }.reversed()
     }
 }
 

@@ -43,37 +43,74 @@ struct Inotify: ~Copyable, Sendable {
     /// Forgets a watch that may be gone already.
     borrowing func remove(_ watch: CInt) { _ = inotify_rm_watch(descriptor.rawValue, watch) }
 
-    /// Some events; none when the queue is empty.
+    /// Some events, without those that come again later among them; none when the queue is empty.
     borrowing func read() throws(SystemError) -> [InotifyEvent] {
-        var bytes = [UInt8](repeating: 0, count: 64 << 10)
-        do throws(SystemError) {
-            let count = try check("read", on: "inotify") {
-                Glibc.read(descriptor.rawValue, &bytes, bytes.count)
+        let descriptor = descriptor.rawValue
+        return try withUnsafeTemporaryAllocation(byteCount: 64 << 10, alignment: 8) {
+            buffer throws(SystemError) in
+            do throws(SystemError) {
+                let count = try check("read", on: "inotify") {
+                    Glibc.read(descriptor, buffer.baseAddress, buffer.count)
+                }
+                return inotifyEvents(in: UnsafeRawBufferPointer(rebasing: buffer[..<count]))
+            } catch let error where error.code == EAGAIN {
+                return []
             }
-            return inotifyEvents(in: bytes.prefix(count))
-        } catch let error where error.code == EAGAIN {
-            return []
         }
     }
 }
 
 /// Reads the kernel's records; a record that is cut off ends the reading.
-func inotifyEvents(in bytes: ArraySlice<UInt8>) -> [InotifyEvent] {
-    let header = 16
-    var events: [InotifyEvent] = []
-    var rest = bytes
-    while rest.count >= header {
-        let (watch, mask, length) = rest.withUnsafeBytes {
-            (
-                $0.loadUnaligned(fromByteOffset: 0, as: CInt.self),
-                $0.loadUnaligned(fromByteOffset: 4, as: UInt32.self),
-                Int($0.loadUnaligned(fromByteOffset: 12, as: UInt32.self))
-            )
-        }
-        guard length <= rest.count - header else { break }
-        let name = rest.dropFirst(header).prefix(length).zeroTerminatedText
-        events.append(InotifyEvent(watch: watch, mask: mask, name: name))
-        rest = rest.dropFirst(header + length)
+///
+/// Of records that differ in nothing but their place the last one counts: somebody who saves a file ten thousand
+/// times a second makes five records each time.
+func inotifyEvents(in bytes: UnsafeRawBufferPointer) -> [InotifyEvent] {
+    var records: [InotifyRecord] = []
+    var offset = 0
+    while bytes.count - offset >= InotifyRecord.headerSize {
+        let length = Int(bytes.loadUnaligned(fromByteOffset: offset + 12, as: UInt32.self))
+        let size = InotifyRecord.headerSize + length
+        guard size <= bytes.count - offset else { break }
+        records.append(InotifyRecord(bytes: .init(rebasing: bytes[offset..<offset + size])))
+        offset += size
     }
-    return events
+    var seen: Set<InotifyRecord> = []
+    return records.reversed().filter { seen.insert($0).inserted }.reversed().map(\.event)
+}
+
+/// `struct inotify_event` where the kernel put it.
+private struct InotifyRecord: Hashable {
+    static let headerSize = 16
+
+    let bytes: UnsafeRawBufferPointer
+
+    private var watch: CInt { bytes.loadUnaligned(as: CInt.self) }
+    private var mask: UInt32 { bytes.loadUnaligned(fromByteOffset: 4, as: UInt32.self) }
+    private var name: UnsafeRawBufferPointer {
+        UnsafeRawBufferPointer(rebasing: bytes[Self.headerSize...])
+    }
+
+    var event: InotifyEvent {
+        InotifyEvent(
+            watch: watch, mask: mask, name: String(decoding: name.prefix { $0 != 0 }, as: UTF8.self)
+        )
+    }
+
+    // The number that joins the two halves of a rename is left out: every rename has another.
+
+    static func == (left: InotifyRecord, right: InotifyRecord) -> Bool {
+        guard left.watch == right.watch, left.mask == right.mask,
+            left.bytes.count == right.bytes.count
+        else { return false }
+        guard let name = left.name.baseAddress, let other = right.name.baseAddress else {
+            return true
+        }
+        return memcmp(name, other, left.name.count) == 0
+    }
+
+    func hash(into hasher: inout Hasher) {
+        hasher.combine(watch)
+        hasher.combine(mask)
+        hasher.combine(bytes: name)
+    }
 }

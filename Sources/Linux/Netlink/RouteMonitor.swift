@@ -37,27 +37,28 @@ public struct RouteMonitor: ~Copyable, Sendable {
         }
     }
 
-    /// Takes all news and never waits.
+    /// Takes news and never waits; what comes beyond some thousand messages is left for the next call,
+    /// since a tenant may tell as fast as somebody listens.
     ///
     /// The system call is `recv`.
     public borrowing func drain() throws(SystemError) -> News {
         var changes: [RouteChange] = []
         var hasOverflowed = false
-        while true {
+        for _ in 0..<Self.mostMessages {
             do throws(SystemError) {
                 let bytes = try socket.receive()
                 if !hasOverflowed { changes += Self.changes(bytes) }
-                // A tenant may tell more than is worth comparing, and takes no memory by it.
-                if changes.count > Self.mostChanges { changes = [.unclear] }
             } catch let error where error.code == ENOBUFS {
                 hasOverflowed = true
             } catch let error where error.code == EAGAIN {
-                return hasOverflowed ? .overflowed : .changes(changes)
+                break
             }
         }
+        return hasOverflowed ? .overflowed : .changes(changes)
     }
 
-    private static let mostChanges = 8_192
+    /// How many datagrams one call takes; the default capacity holds about a thousand.
+    static let mostMessages = 2_048
 
     private static func changes(_ bytes: [UInt8]) -> [RouteChange] {
         var changes: [RouteChange] = []

@@ -1,0 +1,99 @@
+internal import Linux
+internal import Logging
+internal import NetTypes
+internal import Policy
+
+/// Somebody who makes the agent look at links and namespaces, perhaps without a pause.
+enum Caller: Hashable {
+    /// Everything that happens within the namespaces of a tenant.
+    case tenant(String)
+    /// Everything that happens within namespaces that are no tenant's.
+    case nobody
+    /// Whoever makes and removes namespaces.
+    case folders
+
+    /// A tenant's own root can change links and addresses at any rate, and gets a small share of the loop for all
+    /// namespaces together; whoever bears namespaces is the host's root or its runtime, and each of them is enforced.
+    var pace: Pace {
+        switch self {
+        case .tenant, .nobody: Pace(factor: 8, least: .zero)
+        case .folders: Pace(factor: 4, least: .zero)
+        }
+    }
+}
+
+/// Where news come from that may have to wait.
+struct Origin {
+    let caller: Caller
+    let descriptor: CInt
+    let interest: Poller.Interest
+}
+
+/// News that nobody listens to until their time comes; until then they wait in the kernel.
+struct Rest {
+    let origin: Origin
+    let end: ContinuousClock.Instant
+}
+
+/// One tenant's events must not hold up what others wait for: a change of policy, or their own addresses.
+extension Agent {
+    /// Whose doing an event is; nil where it is never held back, as of the host's own links.
+    func origin(of token: UInt64) -> Origin? {
+        switch Source(rawValue: token >> 56) {
+        case .names:
+            return Origin(
+                caller: .folders, descriptor: source.folders.namesDescriptor, interest: .readable)
+        case .mounts:
+            return Origin(
+                caller: .folders, descriptor: source.folders.mountsDescriptor, interest: .priority)
+        case .links:
+            guard let id = idOfSlot[token & (1 << 56 - 1)], id != host, let tenure = tenures[id]
+            else { return nil }
+            return Origin(
+                caller: endpoint(id).map { .tenant($0.tenant) } ?? .nobody,
+                descriptor: tenure.monitor.descriptor, interest: .readable)
+        default: return nil
+        }
+    }
+
+    /// Whether news may be looked at now; where they may not, their source rests until they may.
+    func mayCall(_ origin: Origin, _ token: UInt64, at now: ContinuousClock.Instant) -> Bool {
+        guard let end = callerPaces[origin.caller]?.next(now), end > now else { return true }
+        do throws(SystemError) {
+            try loop.unwatch(origin.descriptor)
+            resting[token] = Rest(origin: origin, end: end)
+            return false
+        } catch {
+            logger.error("\(error)")
+            return true
+        }
+    }
+
+    /// Somebody's events were looked at in so long, together with others'.
+    func charge(_ callers: Set<Caller>, from start: ContinuousClock.Instant) {
+        guard !callers.isEmpty else { return }
+        let now = ContinuousClock.now
+        let share = (now - start) / callers.count
+        for caller in callers {
+            callerPaces[caller, default: caller.pace].spend(from: now - share, to: now)
+        }
+        if callerPaces.count > 64 { callerPaces = callerPaces.filter { !$0.value.isPaid(now) } }
+    }
+
+    /// Listens again to what has rested long enough: the loop is told at once if something waits there.
+    func endRests(_ now: ContinuousClock.Instant) {
+        for (token, rest) in resting where rest.end <= now {
+            resting[token] = nil
+            guard let source = Source(rawValue: token >> 56) else { continue }
+            watch(
+                rest.origin.descriptor, source, token & (1 << 56 - 1), for: rest.origin.interest)
+        }
+    }
+
+    /// Reads the links of namespaces that nobody listens to, so that what others wait for is judged by how things are.
+    func refreshResting() {
+        for token in resting.keys where Source(rawValue: token >> 56) == .links {
+            if let id = idOfSlot[token & (1 << 56 - 1)] { refreshInterfaces(of: id) }
+        }
+    }
+}
