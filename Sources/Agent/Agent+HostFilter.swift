@@ -33,7 +33,9 @@ extension Agent {
         let filter = try openHostFilter()
         let endpoints = compilation.topology.endpoints
         let known = Set(endpoints.map(\.id))
-        for id in guarded.subtracting(known) { try forget(id, filter) }
+        // Also those that never had a veth to be guarded at.
+        for id in guarded.union(heldByHostFilter.keys).subtracting(known) { try forget(id, filter) }
+        unfollowed.formIntersection(known)
         var numbers: [NamespaceID: UInt32] = [:]
         for endpoint in endpoints { numbers[endpoint.id] = try filter.number(of: endpoint.id) }
         let posts = posts(numbers, filter)
@@ -43,25 +45,42 @@ extension Agent {
             if let number = numbers[endpoint.id] { senders[number] = endpoint.addresses }
         }
         let next = Senders(senders)
-        let work = next == self.senders ? Array(ids) : endpoints.map(\.id)
+        unfollowed.formUnion(next == self.senders ? known.intersection(ids) : known)
         self.senders = next
         try filter.setLocals(locals(senders))
-        for id in work {
-            guard known.contains(id), let state = compilation.states[id] else { continue }
-            let before = heldByHostFilter[id]
-            let counts = try filter.apply(HostEntries(state, senders: next), to: id)
-            heldByHostFilter[id] = state.rules
-            carry(
-                Carried(
-                    layer: .hostFilter, endpoint: endpointName(id), counts,
-                    of: before ?? state.rules))
-            guardedNames[id] = endpointName(id)
-        }
+        let failure = followUnfollowed(filter, next)
         if posts != self.posts {
             try stand(posts, filter)
             self.posts = posts
         }
         guarded = known.intersection(standing)
+        if let failure { throw failure }
+    }
+
+    /// Brings each endpoint into its state; one whose state the kernel refuses holds up no other.
+    ///
+    /// - Returns: The first refusal.
+    private func followUnfollowed(_ filter: HostFilter, _ senders: Senders) -> BPFError? {
+        var failure: BPFError?
+        for id in unfollowed.sorted() {
+            guard let state = compilation.states[id] else { continue }
+            let before = heldByHostFilter[id]
+            // What is refused half-way has left something that has to be taken away one day.
+            heldByHostFilter[id] = before ?? state.rules
+            do throws(BPFError) {
+                let counts = try filter.apply(HostEntries(state, senders: senders), to: id)
+                heldByHostFilter[id] = state.rules
+                unfollowed.remove(id)
+                carry(
+                    Carried(
+                        layer: .hostFilter, endpoint: endpointName(id), counts,
+                        of: before ?? state.rules))
+                guardedNames[id] = endpointName(id)
+            } catch {
+                failure = failure ?? error
+            }
+        }
+        return failure
     }
 
     private func forget(_ id: NamespaceID, _ filter: HostFilter) throws(BPFError) {
@@ -240,8 +259,7 @@ extension Agent {
             if takeRefusals(keyed) { hostRefusalsDue = start + .seconds(1) }
             if isCrowded {
                 ledger.book.leave(keyed.keys)
-                // What is only in memory now should be there for as short a time as can be.
-                saveAt = ContinuousClock.now
+                saveInHaste()
             }
         } catch {
             logger.error("refused flows of the host filter: \(error)")

@@ -13,24 +13,45 @@ extension HostFilter {
     /// admit always does.
     ///
     /// - Returns: What the rules that are gone had counted.
-    /// - Throws: What the kernel refused; the next call goes on from what is held.
+    /// - Throws: What the kernel refused; the next call writes everything again.
     @discardableResult
     public func apply(
         _ wanted: HostEntries, to endpoint: NamespaceID
     ) throws(BPFError) -> [Mark: RuleCount] {
         let number = try number(of: endpoint)
         let before = held[number] ?? HostEntries()
-        guard wanted != before else { return [:] }
-        for mark in wanted.rules.subtracting(before.rules) { try enliven(mark, at: number) }
-        // Whatever happens on the way is found again by what is held.
+        let isComplete = !incomplete.contains(number)
+        guard wanted != before || !isComplete else { return [:] }
+        // Whatever happens on the way is found again: what may be there by what is held.
+        incomplete.insert(number)
         held[number] = wanted.union(before)
+        try add(wanted, to: isComplete ? before : HostEntries(), over: before, at: number)
+        try remove(before, unless: wanted, at: number)
+        let retired = try retire(before.rules.subtracting(wanted.rules), at: number)
+        held[number] = wanted
+        incomplete.remove(number)
+        return retired
+    }
+
+    /// Writes what is new.
+    ///
+    /// - Parameters:
+    ///   - wanted: What is to be there.
+    ///   - before: What is there for sure.
+    ///   - remains: What may be there.
+    ///   - number: The endpoint's.
+    /// - Throws: What the kernel refused.
+    private func add(
+        _ wanted: HostEntries, to before: HostEntries, over remains: HostEntries, at number: UInt32
+    ) throws(BPFError) {
+        for mark in wanted.rules.subtracting(before.rules) { try enliven(mark, at: number) }
         for (key, mark) in wanted.admissions where before.admissions[key] != mark {
             guard let slot = slots[number]?[mark] else { continue }
             try maps.admissions.set(
                 rf_admission(slot: slot, mark: mark.rawValue), for: .init(key, at: number))
         }
         for (key, shape) in wanted.shapes where before.shapes[key] != shape {
-            try maps.shapes.set(shape | (before.shapes[key] ?? 0), for: .init(key, at: number))
+            try maps.shapes.set(shape | (remains.shapes[key] ?? 0), for: .init(key, at: number))
         }
         for (key, peerClass) in wanted.networks where before.networks[key] != peerClass {
             try maps.networks.set(peerClass.rawValue, for: .init(key, at: number))
@@ -42,10 +63,6 @@ extension HostFilter {
             try maps.own.set(
                 1, for: rf_own_key(endpoint: number, zero: 0, address: rf_address(address)))
         }
-        try remove(before, unless: wanted, at: number)
-        let retired = try retire(before.rules.subtracting(wanted.rules), at: number)
-        held[number] = wanted
-        return retired
     }
 
     private func remove(
@@ -116,6 +133,7 @@ extension HostFilter {
                 rf_count(), at: Self.totalIndex(of: reason, at: number), processors: processors)
         }
         held[number] = nil
+        incomplete.remove(number)
         slots[number] = nil
         numbers[endpoint.inode] = nil
         return counts

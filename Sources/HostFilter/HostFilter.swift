@@ -57,6 +57,8 @@ public final class HostFilter {
     var held: [UInt32: HostEntries] = [:]
     /// Where each endpoint's live rules stand.
     var slots: [UInt32: [Mark: UInt32]] = [:]
+    /// Endpoints whose last change the kernel refused in the middle: not all that is held is there.
+    var incomplete: Set<UInt32> = []
     /// Slots that nobody uses, the lowest last.
     var freeSlots: [UInt32] = []
     /// What stands at each guarded interface of the host.

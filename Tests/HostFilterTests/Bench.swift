@@ -85,6 +85,40 @@ final class TestBench {
         try filter.totals(of: endpoint)[reason]?.packets ?? 0
     }
 
+    /// Opens so many TCP ports from 1000 on, every other one, to the peer, beside what is open.
+    func open(_ count: Int) throws {
+        let (peerClass, rule) = (Mark(rawValue: 7), Mark(rawValue: Mark.ruleBit | 1))
+        var state = Self.state
+        state.egress = (0..<count).map { number in
+            let port = UInt16(1000 + 2 * number)
+            return Admission(
+                peerClass: peerClass, protocols: 6...6, ports: port...port, rule: rule)
+        }
+        try filter.apply(HostEntries(state, senders: senders), to: endpoint)
+    }
+
+    /// Fills the table of admissions for somebody else, or empties it.
+    func crowd(_ count: Int) throws {
+        let rule = Mark(rawValue: Mark.ruleBit | 9)
+        var state = EndpointState(own: Frame.peers)
+        state.egress = (0..<count).map { number in
+            let port = UInt16(1000 + 2 * number)
+            return Admission(
+                peerClass: Mark(rawValue: 8), protocols: 6...6, ports: port...port, rule: rule)
+        }
+        state.rules = RuleTable([
+            (rule, LiveRule(policy: "p", id: RuleID(rawValue: 9), direction: .egress))
+        ])
+        try filter.apply(HostEntries(state, senders: senders), to: peer)
+    }
+
+    private var senders: Senders {
+        let pairs = [(endpoint, Frame.own), (peer, Frame.peers)].compactMap { id, addresses in
+            filter.knownNumber(of: id).map { ($0, addresses) }
+        }
+        return Senders(Dictionary(uniqueKeysWithValues: pairs))
+    }
+
     /// Ends every rule, as when its policy is gone.
     func revoke() throws {
         var closed = EndpointState(own: Frame.own)
