@@ -8,6 +8,7 @@ import signal
 import subprocess
 import time
 
+import clocks
 from stage import NAMES, Stage, Wrong
 from tell import say
 from places import LIBC
@@ -274,6 +275,7 @@ CASES = {
     "memory short": memory,
     "no room for the state": full_disk,
     "file systems that are read-only": read_only,
+    "clocks that jump": clocks.jumping,
 }
 
 

@@ -178,7 +178,8 @@ struct RefusalBook: Codable {
         changed.append(target)
         if var record = records[target], window?.contains(record.first) ?? true {
             record.count += more
-            record.last = now
+            // A clock may be set back within the window.
+            record.last = max(record.first, now)
             if isNewFlow, target != key { record.flows = (record.flows ?? 1) + 1 }
             records[target] = record
             return nil
