@@ -29,9 +29,13 @@ MAP(admissions, BPF_MAP_TYPE_HASH, BPF_F_NO_PREALLOC, struct rf_admission_key,
     struct rf_admission);
 MAP(rules, BPF_MAP_TYPE_ARRAY, 0, __u32, rf_rule);
 MAP(rule_counts, BPF_MAP_TYPE_PERCPU_ARRAY, 0, __u32, struct rf_rule_count);
-// Made at once: memory that is taken as flows come costs each of them several times its lookups.
-MAP(flows, BPF_MAP_TYPE_HASH, 0, struct rf_flow_key, struct rf_flow);
-// Flows of initiators that have used up their share of the table: they compete with each other.
+// Buckets, and the places in them: see flows.h. The agent reads them where they are.
+MAP(flow_tags, BPF_MAP_TYPE_ARRAY, BPF_F_MMAPABLE, __u32, struct rf_tags);
+MAP(flows, BPF_MAP_TYPE_ARRAY, BPF_F_MMAPABLE, __u32, struct rf_flow);
+// The seeds of the programs, for the agent that comes next.
+MAP(flow_seeds, BPF_MAP_TYPE_ARRAY, 0, __u32, struct rf_seeds);
+// Flows of initiators that have used up their share of the table, or that find their bucket full:
+// they compete with each other.
 MAP(overflow_flows, BPF_MAP_TYPE_LRU_HASH, 0, struct rf_flow_key, struct rf_flow);
 // Not 0 once a flow has gone there: until then nobody has to look.
 MAP(overflow_used, BPF_MAP_TYPE_ARRAY, 0, __u32, __u32);
@@ -39,6 +43,9 @@ MAP(overflow_used, BPF_MAP_TYPE_ARRAY, 0, __u32, __u32);
 MAP(usage, BPF_MAP_TYPE_ARRAY, 0, __u32, __u64);
 MAP(fragments, BPF_MAP_TYPE_LRU_HASH, 0, struct rf_fragment_key, struct rf_fragment);
 MAP(refused, BPF_MAP_TYPE_HASH, BPF_F_NO_PREALLOC, struct rf_refused_key, struct rf_refused);
+// Another number after each change of what packets are judged by: a flow that was refused since then
+// is refused again without being judged.
+MAP(generation, BPF_MAP_TYPE_ARRAY, 0, __u32, __u64);
 // At the endpoint's number times RF_REASONS plus the reason.
 MAP(totals, BPF_MAP_TYPE_PERCPU_ARRAY, 0, __u32, struct rf_count);
 // Events that found the ring full.

@@ -21,9 +21,34 @@ extension HostFilter {
         let number = try number(of: endpoint)
         let before = held[number] ?? HostEntries()
         guard wanted != before else { return [:] }
+        do throws(BPFError) {
+            let retired = try change(before, to: wanted, at: number)
+            try judgeAnew()
+            return retired
+        } catch {
+            try judgeAnew()
+            throw error
+        }
+    }
+
+    /// Says that what was refused so far may be admitted now.
+    ///
+    /// It comes after the change, and whoever judges reads the number first: what is judged in
+    /// between is judged again.
+    private func judgeAnew() throws(BPFError) {
+        try maps.generation.set((try maps.generation.value(of: 0) ?? 0) &+ 1, for: 0)
+    }
+
+    private func change(
+        _ before: HostEntries, to wanted: HostEntries, at number: UInt32
+    ) throws(BPFError) -> [Mark: RuleCount] {
         for mark in wanted.rules.subtracting(before.rules) { try enliven(mark, at: number) }
         // Whatever happens on the way is found again by what is held.
-        held[number] = wanted.union(before)
+        let both = wanted.union(before)
+        held[number] = both
+        // What the programs look for first is there before what they find then, and goes after it.
+        let isOther = wanted.profile != before.profile
+        if isOther { try setPosts(of: number, to: both.profile) }
         for (key, mark) in wanted.admissions where before.admissions[key] != mark {
             guard let slot = slots[number]?[mark] else { continue }
             try maps.admissions.set(
@@ -42,6 +67,7 @@ extension HostFilter {
             try maps.own.set(
                 1, for: rf_own_key(endpoint: number, zero: 0, address: rf_address(address)))
         }
+        if isOther { try setPosts(of: number, to: wanted.profile) }
         try remove(before, unless: wanted, at: number)
         let retired = try retire(before.rules.subtracting(wanted.rules), at: number)
         held[number] = wanted
@@ -123,9 +149,9 @@ extension HostFilter {
 
     /// Takes the flows of addresses away that an endpoint has no more.
     private func forgetFlows(of number: UInt32, except own: Set<IPAddress>) throws(BPFError) {
-        for (key, _) in try maps.flows.entries()
-        where key.endpoint == UInt16(truncatingIfNeeded: number) {
-            if key.local.address.map({ !own.contains($0) }) ?? true { try maps.flows.remove(key) }
+        try maps.flows.removeAll { flow in
+            flow.key.endpoint == UInt16(truncatingIfNeeded: number)
+                && (flow.key.local.address.map { !own.contains($0) } ?? true)
         }
         for (key, _) in try maps.overflowFlows.entries()
         where key.endpoint == UInt16(truncatingIfNeeded: number) {
@@ -146,6 +172,7 @@ extension HostFilter {
             try maps.locals.remove(rf_address(address))
         }
         locals = wanted
+        try judgeAnew()
     }
 }
 

@@ -121,7 +121,7 @@ public final class HostFilter {
             endpoints: (counts["endpoints"] ?? 0) / 4, own: counts["own"] ?? 0,
             peers: counts["peers"] ?? 0, networks: counts["networks"] ?? 0,
             shapes: counts["shapes"] ?? 0, admissions: counts["admissions"] ?? 0,
-            rules: counts["rules"] ?? 0, flows: counts["flows"] ?? 0)
+            rules: counts["rules"] ?? 0, flows: (counts["flows"] ?? 0) / 2)
     }
 
     /// Loads the programs over the maps that are pinned in a folder, or that come to be there.
@@ -134,11 +134,23 @@ public final class HostFilter {
             try loader.pin(name, at: folder + "/" + name)
         }
         let mask = configuration.identityMask
+        let seeds = try pinnedSeeds(folder) ?? .random
         try loader.set(
             rf_settings(
-                identity_mask: mask, identity_shift: UInt32(mask.trailingZeroBitCount)))
+                seeds: seeds, identity_mask: mask,
+                identity_shift: UInt32(mask.trailingZeroBitCount),
+                bucket_mask: UInt32(FlowTable.buckets(flows: capacity.flows) - 1), zero: 0))
         try loader.load()
-        return (try Maps(loader), try Programs(loader))
+        return (try Maps(loader, seeds), try Programs(loader))
+    }
+
+    /// The seeds that flows were hashed with; nil where there is no table of flows yet.
+    private static func pinnedSeeds(_ folder: String) throws(BPFError) -> rf_seeds? {
+        guard let descriptor = try Pinned.open(folder + "/flow_seeds") else { return nil }
+        var (zero, seeds) = (UInt32(0), rf_seeds())
+        let raw = descriptor.rawValue
+        try checkBPF("read the seeds of flows") { bpf_map_lookup_elem(raw, &zero, &seeds) }
+        return seeds.isUnset ? nil : seeds
     }
 
     /// The number of an endpoint; a new one if it has none yet.
