@@ -408,6 +408,26 @@ static __always_inline __u64 generation_now(void)
     return number ? *number : 0;
 }
 
+/// The endpoint at an interface.
+static __always_inline struct rf_endpoint *endpoint_at(__u32 interface, __u64 generation)
+{
+    if (!settings.is_alone)
+        return bpf_map_lookup_elem(&endpoints, &interface);
+    __u32 place = interface % RF_RECENT;
+    struct rf_recent *known = bpf_map_lookup_elem(&recent, &place);
+    if (!known)
+        return 0;
+    if (known->interface != interface || known->generation != generation) {
+        struct rf_endpoint *endpoint = bpf_map_lookup_elem(&endpoints, &interface);
+        if (!endpoint)
+            return 0;
+        known->endpoint = *endpoint;
+        known->interface = interface;
+        known->generation = generation;
+    }
+    return &known->endpoint;
+}
+
 static __always_inline int has_refused(const struct rf_endpoint *endpoint)
 {
     __u64 *kept = usage_of(endpoint->number, RF_USAGE_REFUSED);
@@ -417,7 +437,9 @@ static __always_inline int has_refused(const struct rf_endpoint *endpoint)
 static __always_inline int filter(struct __sk_buff *skb, int hook)
 {
     __u32 interface = skb->ifindex;
-    struct rf_endpoint *endpoint = bpf_map_lookup_elem(&endpoints, &interface);
+    // Before anything that it is the number of.
+    __u64 generation = generation_now();
+    struct rf_endpoint *endpoint = endpoint_at(interface, generation);
     // Attached before it is known: closed.
     if (!endpoint)
         return DROP;
@@ -425,7 +447,7 @@ static __always_inline int filter(struct __sk_buff *skb, int hook)
                        ? (skb->mark & settings.identity_mask) >> settings.identity_shift
                        : endpoint->number;
     __u32 bytes = skb->len > ETH_HLEN ? skb->len - ETH_HLEN : 0;
-    struct verdict verdict = {.now = bpf_ktime_get_coarse_ns()};
+    struct verdict verdict = {.now = bpf_ktime_get_coarse_ns(), .generation = generation};
     struct rf_flow_key key;
     struct packet packet;
     struct ethhdr ethernet;
@@ -509,7 +531,6 @@ judge:
     verdict.hash = hash_of(&key);
     struct rf_flow *flow = flow_of(&key, verdict.hash);
     if (!flow || !follow(&verdict, flow, &key, tcp_flags, hook, sender)) {
-        verdict.generation = generation_now();
         if (is_plain && !flow && may_open(key.protocol, tcp_flags, 0) && has_refused(endpoint) &&
             refuse_again(endpoint, &key, &verdict, (__u64)sender << 32 | hook, bytes))
             return DROP;

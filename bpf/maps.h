@@ -18,6 +18,11 @@
     } NAME SEC(".maps")
 
 MAP(endpoints, BPF_MAP_TYPE_HASH, BPF_F_NO_PREALLOC, __u32, struct rf_endpoint);
+// Another number after each change of anything that packets are judged by: what is known from before
+// is looked up again.
+MAP(generation, BPF_MAP_TYPE_ARRAY, 0, __u32, __u64);
+// What the programs have found at the interfaces that they ran for.
+MAP(recent, BPF_MAP_TYPE_PERCPU_ARRAY, 0, __u32, struct rf_recent);
 MAP(own, BPF_MAP_TYPE_HASH, BPF_F_NO_PREALLOC, struct rf_own_key, __u32);
 // The number of the only attached endpoint that has the address, or RF_UNKNOWN for several.
 MAP(locals, BPF_MAP_TYPE_HASH, BPF_F_NO_PREALLOC, struct rf_address, __u32);
@@ -43,9 +48,6 @@ MAP(overflow_used, BPF_MAP_TYPE_ARRAY, 0, __u32, __u32);
 MAP(usage, BPF_MAP_TYPE_ARRAY, 0, __u32, __u64);
 MAP(fragments, BPF_MAP_TYPE_LRU_HASH, 0, struct rf_fragment_key, struct rf_fragment);
 MAP(refused, BPF_MAP_TYPE_HASH, BPF_F_NO_PREALLOC, struct rf_refused_key, struct rf_refused);
-// Another number after each change of what packets are judged by: a flow that was refused since then
-// is refused again without being judged.
-MAP(generation, BPF_MAP_TYPE_ARRAY, 0, __u32, __u64);
 // At the endpoint's number times RF_REASONS plus the reason.
 MAP(totals, BPF_MAP_TYPE_PERCPU_ARRAY, 0, __u32, struct rf_count);
 // Events that found the ring full.

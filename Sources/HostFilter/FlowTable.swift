@@ -10,8 +10,10 @@ final class FlowTable {
     private let places: BPFMap<UInt32, rf_flow>
     let seeds: rf_seeds
 
-    /// How many flows there may be. There are twice as many places, so that hardly any bucket is
-    /// ever full: of an evenly full table one in 250.
+    /// How many flows there may be.
+    ///
+    /// There are twice as many places, so that hardly any bucket is ever full: one in 250 where the
+    /// table is as full as it can be.
     var capacity: Int { places.capacity / 2 }
 
     init(
@@ -37,7 +39,7 @@ final class FlowTable {
     func removeAll(where isGone: (rf_flow) -> Bool) throws(BPFError) {
         try withWords { (words) throws(BPFError) in
             for index in words.indices {
-                try remove(in: words, at: index) { $0 != RF_TAKEN } where: { isGone($0) }
+                try remove(in: words, at: index, tagged: { $0 != RF_TAKEN }, where: isGone)
             }
         }
     }
@@ -50,7 +52,8 @@ final class FlowTable {
         let tag = rf_tag(hash)
         try withWords { (words) throws(BPFError) in
             for index in first..<first + Self.wordsPerBucket {
-                try remove(in: words, at: index) { $0 == tag } where: { $0.key.isSame(as: key) }
+                try remove(
+                    in: words, at: index, tagged: { $0 == tag }, where: { $0.key.isSame(as: key) })
             }
         }
     }
@@ -72,7 +75,9 @@ final class FlowTable {
         }
     }
 
-    /// All tags, where the programs have them. The memory counts as the agent's as long as it looks.
+    /// All tags, where the programs have them.
+    ///
+    /// The memory counts as the agent's as long as it looks.
     private func withWords(
         _ body: (UnsafeMutableBufferPointer<UInt64>) throws(BPFError) -> Void
     ) throws(BPFError) {

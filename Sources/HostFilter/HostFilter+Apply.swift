@@ -23,32 +23,24 @@ extension HostFilter {
         guard wanted != before else { return [:] }
         do throws(BPFError) {
             let retired = try change(before, to: wanted, at: number)
-            try judgeAnew()
+            try renew()
             return retired
         } catch {
-            try judgeAnew()
+            try renew()
             throw error
         }
-    }
-
-    /// Says that what was refused so far may be admitted now.
-    ///
-    /// It comes after the change, and whoever judges reads the number first: what is judged in
-    /// between is judged again.
-    private func judgeAnew() throws(BPFError) {
-        try maps.generation.set((try maps.generation.value(of: 0) ?? 0) &+ 1, for: 0)
     }
 
     private func change(
         _ before: HostEntries, to wanted: HostEntries, at number: UInt32
     ) throws(BPFError) -> [Mark: RuleCount] {
-        for mark in wanted.rules.subtracting(before.rules) { try enliven(mark, at: number) }
-        // Whatever happens on the way is found again by what is held.
         let both = wanted.union(before)
-        held[number] = both
         // What the programs look for first is there before what they find then, and goes after it.
         let isOther = wanted.profile != before.profile
         if isOther { try setPosts(of: number, to: both.profile) }
+        for mark in wanted.rules.subtracting(before.rules) { try enliven(mark, at: number) }
+        // Whatever happens on the way is found again by what is held.
+        held[number] = both
         for (key, mark) in wanted.admissions where before.admissions[key] != mark {
             guard let slot = slots[number]?[mark] else { continue }
             try maps.admissions.set(
@@ -172,7 +164,7 @@ extension HostFilter {
             try maps.locals.remove(rf_address(address))
         }
         locals = wanted
-        try judgeAnew()
+        try renew()
     }
 }
 

@@ -74,6 +74,17 @@ extension HostFilter {
         entry.space = space
         withUnsafeMutableBytes(of: &entry.mac) { $0.copyBytes(from: post.hardwareAddress) }
         try maps.endpoints.set(entry, for: UInt32(bitPattern: post.interface))
+        try renew()
+    }
+
+    /// Says that what packets are judged by is another: what the programs know from before is
+    /// looked up again.
+    ///
+    /// It comes after the change, and a packet reads the number before all else: what it takes from
+    /// the maps in between is taken again.
+    func renew() throws(BPFError) {
+        try maps.generation.set(generation &+ 1, for: 0)
+        generation &+= 1
     }
 
     /// Makes sure that this program stands at the hook, and stands there once.
@@ -147,6 +158,7 @@ extension HostFilter {
             Pinned.remove(path)
         }
         try maps.endpoints.remove(UInt32(bitPattern: interface))
+        try renew()
         posts[interface] = nil
     }
 

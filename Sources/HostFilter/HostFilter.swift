@@ -63,6 +63,8 @@ public final class HostFilter {
     var posts: [Int32: Post] = [:]
     /// How many flows an initiator may have in the table, as the posts say; 0 is not known.
     var flowShare = 0
+    /// The number of what packets are judged by.
+    var generation: UInt64 = 0
     /// By address: who is local.
     var locals: [IPAddress: UInt32] = [:]
 
@@ -104,6 +106,7 @@ public final class HostFilter {
             (maps, programs) = try Self.load(configuration, need.withHeadroom, folder)
         }
         events = try Events(maps.events)
+        generation = try maps.generation.value(of: 0) ?? 0
         try readBack()
     }
 
@@ -139,9 +142,19 @@ public final class HostFilter {
             rf_settings(
                 seeds: seeds, identity_mask: mask,
                 identity_shift: UInt32(mask.trailingZeroBitCount),
-                bucket_mask: UInt32(FlowTable.buckets(flows: capacity.flows) - 1), zero: 0))
+                bucket_mask: UInt32(FlowTable.buckets(flows: capacity.flows) - 1),
+                is_alone: Self.isPreemptible ? 0 : 1))
         try loader.load()
         return (try Maps(loader, seeds), try Programs(loader))
+    }
+
+    /// Whether a program may be held up by another one on the same processor: uname(2) tells.
+    private static var isPreemptible: Bool {
+        var name = utsname()
+        guard uname(&name) == 0 else { return true }
+        return withUnsafeBytes(of: &name.version) { bytes in
+            String(decoding: bytes.prefix { $0 != 0 }, as: UTF8.self).contains("PREEMPT_RT")
+        }
     }
 
     /// The seeds that flows were hashed with; nil where there is no table of flows yet.

@@ -101,6 +101,18 @@ struct rf_endpoint {
     struct rf_address addresses[RF_ADDRESSES];
 };
 
+/// How many endpoints a processor holds at hand; a power of two.
+#define RF_RECENT 512
+
+/// An endpoint as a processor met it last, at its interface's index modulo RF_RECENT.
+struct rf_recent {
+    /// Of the entries that it was taken from: another number, and they are looked up again.
+    __u64 generation;
+    __u32 interface;
+    __u32 zero;
+    struct rf_endpoint endpoint;
+};
+
 /// Addresses that an endpoint may send from.
 struct rf_own_key {
     __u32 endpoint;
@@ -308,7 +320,9 @@ struct rf_settings {
     __u32 identity_shift;
     /// The number of buckets, a power of two of at most 2^17, less one.
     __u32 bucket_mask;
-    __u32 zero;
+    /// Whether a program that runs is the only one on its processor: not where the kernel is made
+    /// with PREEMPT_RT.
+    __u32 is_alone;
 };
 
 /// Where a flow stands.
