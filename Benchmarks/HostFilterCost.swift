@@ -6,7 +6,7 @@ import NetTypes
 import Rules
 
 /// What a packet costs in the host filter, by BPF_PROG_TEST_RUN on one processor.
-struct HostFilterCost {
+final class HostFilterCost {
     /// In nanoseconds a packet.
     struct Times {
         /// Of a flow that is known.
@@ -25,60 +25,63 @@ struct HostFilterCost {
     private static let hardwareAddress: [UInt8] = [2, 0, 0, 0, 0, 1]
     private static let endpoint = NamespaceID(device: 0, inode: 1)
 
-    /// Judges packets at an endpoint with so many rules from so many peers.
-    static func measure(rules count: Int) throws -> Times {
-        let root = NSTemporaryDirectory() + "ringfence-bench-bpf-\(getpid())"
-        let entries = HostEntries(state(rules: count), senders: Senders([:]))
-        let filter = try HostFilter(
-            .init(root: root, host: 1), need: Capacity(of: [entries]))
-        defer {
-            filter.removeAll()
-            umount2(root, CInt(MNT_DETACH))
-            rmdir(root)
-        }
-        try filter.apply(entries, to: endpoint)
-        let number = try filter.number(of: endpoint)
+    private let filter: HostFilter
+    private let root: String
+    private let peer: IPAddress
+
+    /// An endpoint with so many rules, each of a peer of its own.
+    init(rules count: Int) throws {
+        root = NSTemporaryDirectory() + "ringfence-bench-bpf-\(getpid())-\(count)"
+        peer = Self.peer(count / 2)
+        let entries = HostEntries(Self.state(rules: count), senders: Senders([:]))
+        filter = try HostFilter(.init(root: root, host: 1), need: Capacity(of: [entries]))
+        try filter.apply(entries, to: Self.endpoint)
+        let number = try filter.number(of: Self.endpoint)
         try filter.declare(
-            Post(interface: 1, number: number, hardwareAddress: hardwareAddress), of: endpoint)
-        let peer = peer(count / 2)
-        let known = frame(to: peer, port: 1000, from: 1)
+            Post(interface: 1, number: number, hardwareAddress: Self.hardwareAddress),
+            of: Self.endpoint)
+    }
+
+    deinit {
+        filter.removeAll()
+        umount2(root, CInt(MNT_DETACH))
+        rmdir(root)
+    }
+
+    /// Judges packets in turns at endpoints with so many rules: what else the machine does is the
+    /// same for all.
+    ///
+    /// - Returns: By round the times at each of the endpoints.
+    static func measure(rules: [Int], rounds: Int) throws -> [[Times]] {
+        let endpoints = try rules.map { try HostFilterCost(rules: $0) }
+        return try (0..<rounds).map { _ in try endpoints.map { try $0.times() } }
+    }
+
+    private func times() throws -> Times {
+        let known = Self.frame(to: peer, port: 1000, from: 1)
         _ = try filter.run(known, .egress)
-        let established = try filter.run(known, .egress, times: 1_000_000)
-        let refusedFrame = frame(to: peer, port: 2000, from: 1)
-        let refused = try filter.run(refusedFrame, .egress, times: 1_000_000)
+        let established = try filter.run(known, .egress, times: 200_000)
+        let refusedFrame = Self.frame(to: peer, port: 2000, from: 1)
+        let refused = try filter.run(refusedFrame, .egress, times: 200_000)
         guard established.passes, !refused.passes else {
             throw BenchError("the host filter judges wrongly")
         }
         // One run at a time measures the clock as well: what it adds is known from the known flow.
-        let clock =
-            try average { _ in
-                known
-            } filter: {
-                filter
-            } - Double(established.nanoseconds)
-        let alone = try average {
-            frame(to: peer, port: 1000, from: UInt16($0 + 2))
-        } filter: {
-            filter
-        }
-        let admitted = try firstPackets(to: peer, port: 1000, passes: true, filter)
-        let first = try firstPackets(to: peer, port: 2000, passes: false, filter)
+        let clock = try median { _ in known } - Double(established.nanoseconds)
+        let alone = try median { Self.frame(to: peer, port: 1000, from: UInt16($0 + 2)) }
         return Times(
-            established: Double(established.nanoseconds), admitted: admitted,
-            admittedAlone: alone - clock, refused: Double(refused.nanoseconds),
-            refusedFirst: first)
+            established: Double(established.nanoseconds),
+            admitted: try firstPackets(port: 1000, passes: true), admittedAlone: alone - clock,
+            refused: Double(refused.nanoseconds),
+            refusedFirst: try firstPackets(port: 2000, passes: false))
     }
 
     /// The median of runs in which each packet is the first of its flow.
-    private static func firstPackets(
-        to peer: IPAddress, port: UInt16, passes: Bool, _ filter: HostFilter
-    ) throws -> Double {
-        let times = try (0..<100).map { _ in
-            try filter.forgetFlows()
-            _ = try filter.takeRefusedFlows()
-            filter.drainEvents()
+    private func firstPackets(port: UInt16, passes: Bool) throws -> Double {
+        let times = try (0..<20).map { _ in
+            try forget()
             let run = try filter.runFirstPackets(
-                frame(to: peer, port: port, from: 10_000), count: 400)
+                Self.frame(to: peer, port: port, from: 10_000), count: 400)
             guard run.passes == passes else { throw BenchError("the host filter judges wrongly") }
             return run.nanoseconds
         }
@@ -86,14 +89,16 @@ struct HostFilterCost {
     }
 
     /// The median of single runs; outliers are interrupts.
-    private static func average(
-        _ frame: (Int) -> [UInt8], filter: () -> HostFilter
-    ) throws -> Double {
-        var times: [UInt32] = []
-        for index in 0..<500 {
-            times.append(try filter().run(frame(index), .egress).nanoseconds)
-        }
+    private func median(_ frame: (Int) -> [UInt8]) throws -> Double {
+        try forget()
+        let times = try (0..<100).map { try filter.run(frame($0), .egress).nanoseconds }
         return Double(times.sorted()[times.count / 2])
+    }
+
+    private func forget() throws {
+        try filter.forgetFlows()
+        _ = try filter.takeRefusedFlows()
+        filter.drainEvents()
     }
 
     private static func peer(_ index: Int) -> IPAddress { .v4(0x0a01_0000 + UInt32(index)) }

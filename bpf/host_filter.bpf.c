@@ -58,15 +58,22 @@ static __always_inline int is_partner(
     return sender || !bpf_map_lookup_elem(&locals, &key->remote);
 }
 
+/// Looks for a flow where time is no matter and room on the stack is.
+static __noinline struct rf_flow *flow_closely(const struct rf_flow_key *key)
+{
+    return flow_of(key, hash_of(key));
+}
+
 /// An ICMP error belongs to the flow that it quotes, and comes from where that flow goes.
+///
+/// The place for the flow's key is the caller's, because there is little room on the stack.
 __noinline int check_error(
     struct __sk_buff *skb, const struct rf_endpoint *endpoint, const struct packet *packet,
-    __u64 hook_sender)
+    struct rf_flow_key *key, __u64 hook_sender)
 {
     struct packet quote = {};
-    struct rf_flow_key key ALIGNED;
     struct verdict verdict = {};
-    if (!endpoint || !packet)
+    if (!endpoint || !packet || !key)
         return RF_MALFORMED;
     int hook = hook_sender & 0xff;
     __u32 sender = hook_sender >> 32;
@@ -77,28 +84,28 @@ __noinline int check_error(
     // It goes back to who sent what is quoted.
     if (!same_address(&packet->destination, &quote.source))
         return RF_INVALID;
-    flow_key(&key, endpoint->number, &quote, hook == RF_FROM ? RF_TO : RF_FROM);
-    struct rf_flow *flow = flow_of(&key);
-    if (!flow || bpf_ktime_get_coarse_ns() - flow->seen > timeout_of(key.protocol, flow->state))
+    flow_key(key, endpoint->number, &quote, hook == RF_FROM ? RF_TO : RF_FROM);
+    struct rf_flow *flow = flow_closely(key);
+    if (!flow || bpf_ktime_get_coarse_ns() - flow->seen > timeout_of(key->protocol, flow->state))
         return RF_INVALID;
     if (hook == RF_TO && sender && flow->remote != RF_UNKNOWN && flow->remote != sender)
         return RF_INVALID;
     verdict.slot = flow->slot;
-    if (!is_live(flow->rule, flow->slot)) {
-        judge(&verdict, &key, flow->remote, flow->direction);
+    if (!is_live(rule_of(key->endpoint, flow->mark), flow->slot)) {
+        judge(&verdict, endpoint, key, flow->remote, flow->direction);
         if (verdict.reason != RF_ADMITTED)
             return RF_REVOKED;
     }
-    count_packet(verdict.slot, skb->len - ETH_HLEN);
+    count_packet(&verdict, skb->len - ETH_HLEN);
     return RF_ADMITTED;
 }
 
 /// Whether the addresses of what may open a flow are whose they should be; else why not.
 static __always_inline __u32 check_addresses(
-    const struct rf_flow_key *key, int hook)
+    const struct rf_endpoint *endpoint, const struct rf_flow_key *key, int hook)
 {
     if (hook == RF_FROM) {
-        if (!is_own(key->endpoint, &key->local))
+        if (!is_own(endpoint, &key->local))
             return RF_SPOOFED;
         if (key->protocol == PROTOCOL_UDP &&
             ((key->local_port == 67 && key->remote_port == 68 && is_mapped(&key->local)) ||
@@ -106,10 +113,10 @@ static __always_inline __u32 check_addresses(
             return RF_DHCP;
         return RF_ADMITTED;
     }
-    if (!is_multicast(&key->local) && !is_own(key->endpoint, &key->local))
+    if (!is_multicast(&key->local) && !is_own(endpoint, &key->local))
         return RF_FORWARDED;
     // What it sends itself never leaves it.
-    return is_own(key->endpoint, &key->remote) ? RF_SPOOFED : RF_ADMITTED;
+    return is_own(endpoint, &key->remote) ? RF_SPOOFED : RF_ADMITTED;
 }
 
 /// Judges a packet that no live flow accounts for; remembers what it opens.
@@ -129,39 +136,34 @@ __noinline int open_flow(
     if (flow && now - flow->seen <= timeout_of(key->protocol, flow->state) && !is_syn &&
         (hook == RF_FROM || is_partner(flow, key, sender))) {
         // Its rule is gone; another may admit it still, judged by who opened it.
-        judge(verdict, key, flow->remote == RF_UNKNOWN ? 0 : flow->remote, flow->direction);
+        judge(
+            verdict, endpoint, key, flow->remote == RF_UNKNOWN ? 0 : flow->remote,
+            flow->direction);
         if (verdict->reason == RF_ADMITTED) {
             flow->slot = verdict->slot;
-            flow->rule = verdict->rule;
+            flow->mark = verdict->mark;
             flow->seen = now;
         } else {
             verdict->reason = RF_REVOKED;
         }
         return 0;
     }
-    verdict->reason = check_addresses(key, hook);
+    verdict->reason = check_addresses(endpoint, key, hook);
     if (verdict->reason != RF_ADMITTED)
         return 0;
     if (!may_open(key->protocol, tcp_flags, is_reply)) {
         verdict->reason = RF_INVALID;
         return 0;
     }
-    judge(verdict, key, sender, direction);
+    judge(verdict, endpoint, key, sender, direction);
     if (verdict->reason != RF_ADMITTED)
         return 0;
-    struct rf_flow fresh = {
-        .rule = verdict->rule,
-        .seen = now,
-        .slot = verdict->slot,
-        .remote = direction == RF_INGRESS ? sender : RF_UNKNOWN,
-        .direction = direction,
-        .state = RF_OPENING,
-    };
+    __u32 remote = direction == RF_INGRESS ? sender : RF_UNKNOWN;
     if (flow)
-        *flow = fresh;
+        write_flow(flow, key, verdict, remote, direction);
     else
-        remember(endpoint, key, &fresh);
-    count_flow(verdict->slot);
+        remember(endpoint, key, verdict, remote, direction);
+    verdict->flows = 1;
     return 0;
 }
 
@@ -171,10 +173,10 @@ static __always_inline int follow(
     int hook, __u32 sender)
 {
     __u64 now = verdict->now;
-    __u32 slot = flow->slot;
-    rf_rule rule = flow->rule;
+    __u32 slot = flow->slot, mark = flow->mark;
     int is_answer = (hook == RF_FROM) == (flow->direction == RF_INGRESS);
-    if (!is_live(rule, slot) || now - flow->seen > timeout_of(key->protocol, flow->state))
+    if (!is_live(rule_of(key->endpoint, mark), slot) ||
+        now - flow->seen > timeout_of(key->protocol, flow->state))
         return 0;
     if (hook == RF_TO && flow->remote != sender) {
         if (!is_partner(flow, key, sender))
@@ -194,7 +196,7 @@ static __always_inline int follow(
     // Only now and then, so that two processors seldom write to one line.
     if (now - flow->seen > SECOND)
         flow->seen = now;
-    verdict->rule = rule;
+    verdict->mark = mark;
     verdict->slot = slot;
     verdict->reason = RF_ADMITTED;
     return 1;
@@ -204,7 +206,7 @@ static __always_inline int follow(
 static __always_inline int check_source(
     const struct rf_endpoint *endpoint, const struct packet *packet, int hook, __u32 sender)
 {
-    int is_own_source = is_own(endpoint->number, &packet->source);
+    int is_own_source = is_own(endpoint, &packet->source);
     if (hook == RF_FROM) {
         int is_nobody = packet->kind == KIND_CONTROL && is_zero(&packet->source);
         return is_own_source || is_nobody ? RF_ADMITTED : RF_SPOOFED;
@@ -234,7 +236,11 @@ __noinline int check_fragment(
     __u64 now = verdict->now;
     if (packet->kind != KIND_FRAGMENT) {
         struct rf_fragment first = {
-            .seen = now, .rule = verdict->rule, .slot = verdict->slot, .reason = verdict->reason};
+            .seen = now,
+            .rule = rule_of(endpoint, verdict->mark),
+            .slot = verdict->slot,
+            .reason = verdict->reason,
+        };
         bpf_map_update_elem(&fragments, &key, &first, BPF_ANY);
         return 0;
     }
@@ -328,33 +334,57 @@ static __always_inline void identify(struct __sk_buff *skb, const struct rf_endp
                 (endpoint->number << settings.identity_shift & settings.identity_mask);
 }
 
-/// Refuses a plain packet.
-static __always_inline int refuse_plain(
-    const struct rf_endpoint *endpoint, const struct rf_flow_key *flow,
-    const struct verdict *verdict, int hook, __u32 sender, __u32 bytes)
+/// The key of a plain packet's flow if it is refused.
+static __always_inline void refused_key(
+    struct rf_refused_key *key, const struct rf_flow_key *flow, __u32 reason, int hook,
+    __u32 sender)
 {
-    struct rf_refused_key key;
+    __u32 endpoint = flow->endpoint;
     if (hook == RF_FROM) {
         set_refused(
-            &key, endpoint->number, flow->local_port, flow->remote_port, flow->protocol, hook,
-            verdict->reason, 0, sender);
-        key.source = flow->local;
-        key.destination = flow->remote;
+            key, endpoint, flow->local_port, flow->remote_port, flow->protocol, hook, reason, 0,
+            sender);
+        key->source = flow->local;
+        key->destination = flow->remote;
     } else {
         set_refused(
-            &key, endpoint->number, flow->remote_port, flow->local_port, flow->protocol, hook,
-            verdict->reason, 0, sender);
-        key.source = flow->remote;
-        key.destination = flow->local;
+            key, endpoint, flow->remote_port, flow->local_port, flow->protocol, hook, reason, 0,
+            sender);
+        key->source = flow->remote;
+        key->destination = flow->local;
     }
-    refuse(endpoint, &key, verdict->reason, bytes, verdict->now);
+}
+
+/// Refuses a plain packet.
+static __noinline int refuse_plain(
+    const struct rf_endpoint *endpoint, const struct rf_flow_key *flow,
+    const struct verdict *verdict, __u64 hook_sender, __u32 bytes)
+{
+    struct rf_refused_key key;
+    refused_key(&key, flow, verdict->reason, hook_sender & 0xff, hook_sender >> 32);
+    refuse(endpoint, &key, verdict->reason, bytes, verdict);
     return DROP;
+}
+
+/// Refuses a plain packet that may open a flow if that was refused under the policy in force.
+static __noinline int refuse_again(
+    const struct rf_endpoint *endpoint, const struct rf_flow_key *flow, struct verdict *verdict,
+    __u64 hook_sender, __u32 bytes)
+{
+    struct rf_refused_key key;
+    refused_key(&key, flow, RF_REFUSED, hook_sender & 0xff, hook_sender >> 32);
+    struct rf_refused *known = bpf_map_lookup_elem(&refused, &key);
+    if (!known || known->generation != verdict->generation)
+        return 0;
+    count_refused(endpoint, RF_REFUSED, bytes);
+    count_known(known, bytes, verdict->now);
+    return 1;
 }
 
 /// Refuses a packet for what it is.
 static __noinline int refuse_packet(
     const struct rf_endpoint *endpoint, const struct packet *packet, __u64 reason_hook_sender,
-    __u32 bytes, __u64 now)
+    __u32 bytes, const struct verdict *verdict)
 {
     __u32 reason = reason_hook_sender & 0xff;
     struct rf_refused_key key;
@@ -366,24 +396,50 @@ static __noinline int refuse_packet(
         reason_hook_sender >> 32);
     key.source = packet->source;
     key.destination = packet->destination;
-    refuse(endpoint, &key, reason, bytes, now);
+    refuse(endpoint, &key, reason, bytes, verdict);
     return DROP;
 }
 
-/// Judges by its flow: the one judgement of plain packets and of those that were read closely.
-static __always_inline void judge_flow(
-    struct verdict *verdict, const struct rf_endpoint *endpoint, const struct rf_flow_key *key,
-    __u8 tcp_flags, __u8 is_reply, int hook, __u32 sender)
+/// What packets are judged by has another number after each change.
+static __always_inline __u64 generation_now(void)
 {
-    struct rf_flow *flow = flow_of(key);
-    if (!flow || !follow(verdict, flow, key, tcp_flags, hook, sender))
-        open_flow(verdict, endpoint, key, flow, facts_of(hook, tcp_flags, is_reply, sender));
+    __u32 zero = 0;
+    __u64 *number = bpf_map_lookup_elem(&generation, &zero);
+    return number ? *number : 0;
+}
+
+/// The endpoint at an interface.
+static __always_inline struct rf_endpoint *endpoint_at(__u32 interface, __u64 generation)
+{
+    if (!settings.is_alone)
+        return bpf_map_lookup_elem(&endpoints, &interface);
+    __u32 place = interface % RF_RECENT;
+    struct rf_recent *known = bpf_map_lookup_elem(&recent, &place);
+    if (!known)
+        return 0;
+    if (known->interface != interface || known->generation != generation) {
+        struct rf_endpoint *endpoint = bpf_map_lookup_elem(&endpoints, &interface);
+        if (!endpoint)
+            return 0;
+        known->endpoint = *endpoint;
+        known->interface = interface;
+        known->generation = generation;
+    }
+    return &known->endpoint;
+}
+
+static __always_inline int has_refused(const struct rf_endpoint *endpoint)
+{
+    __u64 *kept = usage_of(endpoint->number, RF_USAGE_REFUSED);
+    return kept && *kept;
 }
 
 static __always_inline int filter(struct __sk_buff *skb, int hook)
 {
     __u32 interface = skb->ifindex;
-    struct rf_endpoint *endpoint = bpf_map_lookup_elem(&endpoints, &interface);
+    // Before anything that it is the number of.
+    __u64 generation = generation_now();
+    struct rf_endpoint *endpoint = endpoint_at(interface, generation);
     // Attached before it is known: closed.
     if (!endpoint)
         return DROP;
@@ -391,23 +447,18 @@ static __always_inline int filter(struct __sk_buff *skb, int hook)
                        ? (skb->mark & settings.identity_mask) >> settings.identity_shift
                        : endpoint->number;
     __u32 bytes = skb->len > ETH_HLEN ? skb->len - ETH_HLEN : 0;
-    struct verdict verdict = {.now = bpf_ktime_get_coarse_ns()};
+    struct verdict verdict = {.now = bpf_ktime_get_coarse_ns(), .generation = generation};
     struct rf_flow_key key;
-    __u8 tcp_flags = 0;
-
-    if (read_plain(skb, endpoint, hook, &key, &tcp_flags)) {
-        judge_flow(&verdict, endpoint, &key, tcp_flags, 0, hook, sender);
-        if (verdict.reason != RF_ADMITTED)
-            return refuse_plain(endpoint, &key, &verdict, hook, sender, bytes);
-        count_packet(verdict.slot, bytes);
-        if (hook == RF_FROM)
-            identify(skb, endpoint);
-        return PASS;
-    }
-
-    struct packet packet = {};
+    struct packet packet;
     struct ethhdr ethernet;
     int reason;
+    __u8 tcp_flags = 0, is_reply = 0;
+    int is_plain = read_plain(skb, endpoint, hook, &key, &tcp_flags);
+    if (is_plain)
+        goto judge;
+
+    packet = (struct packet){};
+    key = (struct rf_flow_key){};
     if (bpf_skb_load_bytes(skb, 0, &ethernet, sizeof(ethernet))) {
         reason = RF_MALFORMED;
         goto out;
@@ -446,22 +497,26 @@ static __always_inline int filter(struct __sk_buff *skb, int hook)
     if (reason != RF_ADMITTED) {
         // Who it is is worth more than how it is broken.
         if (hook == RF_FROM && reason != RF_MALFORMED &&
-            !is_own(endpoint->number, &packet.source))
+            !is_own(endpoint, &packet.source))
             reason = RF_SPOOFED;
         goto out;
     }
     if (packet.kind == KIND_FLOW) {
         flow_key(&key, endpoint->number, &packet, hook);
-        judge_flow(
-            &verdict, endpoint, &key, packet.tcp_flags, packet.is_reply, hook, sender);
-    } else if ((reason = check_source(endpoint, &packet, hook, sender)) != RF_ADMITTED) {
+        tcp_flags = packet.tcp_flags;
+        is_reply = packet.is_reply;
+        goto judge;
+    }
+    reason = check_source(endpoint, &packet, hook, sender);
+    if (reason != RF_ADMITTED)
         goto out;
-    } else if (packet.kind == KIND_ERROR) {
+    if (packet.kind == KIND_ERROR) {
         reason = hook == RF_FROM && !packet.is_v6 && packet.type == 5
                      ? RF_ROUTER
-                     : check_error(skb, endpoint, &packet, (__u64)sender << 32 | hook);
+                     : check_error(skb, endpoint, &packet, &key, (__u64)sender << 32 | hook);
         goto out;
-    } else if (packet.kind == KIND_CONTROL) {
+    }
+    if (packet.kind == KIND_CONTROL) {
         reason = hook == RF_FROM ? check_control_from(skb, endpoint, &packet)
                                  : check_control_to(&packet, sender);
         if (hook == RF_TO && reason == RF_INVALID && is_multicast(&packet.destination)) {
@@ -471,15 +526,29 @@ static __always_inline int filter(struct __sk_buff *skb, int hook)
         }
         goto out;
     }
-    if (packet.is_fragment)
+    goto fragment;
+judge:
+    verdict.hash = hash_of(&key);
+    struct rf_flow *flow = flow_of(&key, verdict.hash);
+    if (!flow || !follow(&verdict, flow, &key, tcp_flags, hook, sender)) {
+        if (is_plain && !flow && may_open(key.protocol, tcp_flags, 0) && has_refused(endpoint) &&
+            refuse_again(endpoint, &key, &verdict, (__u64)sender << 32 | hook, bytes))
+            return DROP;
+        open_flow(
+            &verdict, endpoint, &key, flow, facts_of(hook, tcp_flags, is_reply, sender));
+    }
+    if (is_plain && verdict.reason != RF_ADMITTED)
+        return refuse_plain(endpoint, &key, &verdict, (__u64)sender << 32 | hook, bytes);
+fragment:
+    if (!is_plain && packet.is_fragment)
         check_fragment(&verdict, &packet, endpoint->number, hook);
     reason = verdict.reason;
     if (reason == RF_ADMITTED)
-        count_packet(verdict.slot, bytes);
+        count_packet(&verdict, bytes);
 out:
     if (reason != RF_ADMITTED)
         return refuse_packet(
-            endpoint, &packet, (__u64)sender << 32 | hook << 8 | reason, bytes, verdict.now);
+            endpoint, &packet, (__u64)sender << 32 | hook << 8 | reason, bytes, &verdict);
     if (hook == RF_FROM)
         identify(skb, endpoint);
     return PASS;

@@ -1,18 +1,25 @@
 // Whether a rule admits a flow, and which flows there are.
 #pragma once
 
-#include "maps.h"
+#include "flows.h"
 #include "packet.h"
 
 #define SECOND 1000000000ULL
 
 /// What is known about the packet's fate.
 struct verdict {
-    rf_rule rule;
     __u64 now;
+    /// The rule: its mark at the endpoint, and where it stands.
+    __u32 mark;
     __u32 slot;
+    /// Of the flow's key.
+    __u32 hash;
     /// rf_reason
-    __u32 reason;
+    __u16 reason;
+    /// How many flows the packet opens.
+    __u16 flows;
+    /// Of the policy that it is judged by, or of an older one.
+    __u64 generation;
 };
 
 /// Idle time after which a flow is none any more, in ns: the defaults of nf_conntrack.
@@ -61,10 +68,22 @@ static __always_inline __u32 peer_class(
     return found ? *found : 0;
 }
 
-static __always_inline int is_own(__u32 endpoint, const struct rf_address *address)
+static __noinline int is_among_own(__u32 endpoint, const struct rf_address *address)
 {
     struct rf_own_key key = {.endpoint = endpoint, .address = *address};
     return bpf_map_lookup_elem(&own, &key) != 0;
+}
+
+static __always_inline int is_own(
+    const struct rf_endpoint *endpoint, const struct rf_address *address)
+{
+    if (!endpoint->address_count)
+        return is_among_own(endpoint->number, address);
+#pragma unroll
+    for (int index = 0; index < RF_ADDRESSES; index++)
+        if (same_address(&endpoint->addresses[index], address))
+            return 1;
+    return 0;
 }
 
 /// The class of who called the endpoint.
@@ -88,6 +107,11 @@ static __always_inline __u32 caller_class(
     return found;
 }
 
+static __always_inline rf_rule rule_of(__u64 endpoint, __u32 mark)
+{
+    return endpoint << 32 | mark;
+}
+
 static __always_inline int is_live(rf_rule rule, __u32 slot)
 {
     rf_rule *live = bpf_map_lookup_elem(&rules, &slot);
@@ -100,7 +124,7 @@ static __always_inline int find_admission(
     __u16 port, __u32 bit)
 {
     struct rf_admission_key key;
-    __u64 protocol = flow->protocol, protocol_bits = 8, port_bits = 0, prefix = 0;
+    __u32 protocol = flow->protocol, protocol_bits = 8, port_bits = 0, prefix = 0;
     if (bit < RF_SHAPE_PROTOCOLS) {
         port_bits = bit;
         prefix = port & ~(0xffffU >> bit);
@@ -108,24 +132,25 @@ static __always_inline int find_admission(
         protocol_bits = bit - RF_SHAPE_PROTOCOLS;
         protocol &= ~(0xffU >> (protocol_bits & 7));
     }
+    // Written as the words that are hashed.
 #if __BYTE_ORDER__ == __ORDER_LITTLE_ENDIAN__
-    __u64 words[2] = {
-        flow->endpoint | (__u64)class << 32,
-        prefix | protocol << 16 | protocol_bits << 24 | port_bits << 32 | (__u64)direction << 40};
+    __u32 words[3] = {
+        class, prefix | protocol << 16 | protocol_bits << 24,
+        flow->endpoint | port_bits << 16 | direction << 24};
 #else
-    __u64 words[2] = {
-        (__u64)flow->endpoint << 32 | class,
-        prefix << 48 | protocol << 40 | protocol_bits << 32 | port_bits << 24 | direction << 16};
+    __u32 words[3] = {
+        class, prefix << 16 | protocol << 8 | protocol_bits,
+        (__u32)flow->endpoint << 16 | port_bits << 8 | direction};
 #endif
     __builtin_memcpy(&key, words, sizeof(key));
     struct rf_admission *admission = bpf_map_lookup_elem(&admissions, &key);
     if (!admission)
         return 0;
     __u32 slot = admission->slot;
-    rf_rule rule = (__u64)flow->endpoint << 32 | admission->mark;
-    if (!is_live(rule, slot))
+    __u32 mark = admission->mark;
+    if (!is_live(rule_of(flow->endpoint, mark), slot))
         return 0;
-    verdict->rule = rule;
+    verdict->mark = mark;
     verdict->slot = slot;
     verdict->reason = RF_ADMITTED;
     return 1;
@@ -133,22 +158,23 @@ static __always_inline int find_admission(
 
 /// Looks for the live rule that admits a flow.
 __noinline int judge(
-    struct verdict *verdict, const struct rf_flow_key *flow, __u32 sender, __u32 direction)
+    struct verdict *verdict, const struct rf_endpoint *endpoint, const struct rf_flow_key *flow,
+    __u32 sender, __u32 direction)
 {
-    __u32 class;
+    __u32 class, reason = RF_REFUSED;
     __u16 port;
-    if (!verdict || !flow)
+    if (!verdict || !endpoint || !flow)
         return 0;
-    verdict->reason = RF_REFUSED;
     if (direction == RF_EGRESS) {
         class = peer_class(flow->endpoint, 0, &flow->remote);
         if (!class)
             class = network_class(flow->endpoint, &flow->remote);
         port = flow->remote_port;
     } else {
-        class = caller_class(flow->endpoint, sender, &flow->remote, &verdict->reason);
+        class = caller_class(flow->endpoint, sender, &flow->remote, &reason);
         port = flow->local_port;
     }
+    verdict->reason = reason;
     // The request's type and code stand on one side only.
     if (flow->protocol == PROTOCOL_ICMP || flow->protocol == PROTOCOL_ICMPV6)
         port = flow->remote_port;
@@ -156,6 +182,8 @@ __noinline int judge(
         return 0;
     // Most rules name single ports: those are looked for without asking what else there is.
     if (find_admission(verdict, flow, class, direction, port, 16))
+        return 0;
+    if (!(endpoint->shapes[direction == RF_EGRESS] & ~(1U << 16)))
         return 0;
     struct rf_shape_key shape_key = {
         .endpoint = flow->endpoint, .peer_class = class, .direction = direction};
@@ -169,20 +197,15 @@ __noinline int judge(
     return 0;
 }
 
-static __always_inline void count_packet(__u32 slot, __u32 bytes)
+static __always_inline void count_packet(const struct verdict *verdict, __u32 bytes)
 {
+    __u32 slot = verdict->slot;
     struct rf_rule_count *count = bpf_map_lookup_elem(&rule_counts, &slot);
     if (count) {
         count->packets++;
         count->bytes += bytes;
+        count->flows += verdict->flows;
     }
-}
-
-static __always_inline void count_flow(__u32 slot)
-{
-    struct rf_rule_count *count = bpf_map_lookup_elem(&rule_counts, &slot);
-    if (count)
-        count->flows++;
 }
 
 static __always_inline __u64 *usage_of(__u32 number, enum rf_usage what)
@@ -191,35 +214,75 @@ static __always_inline __u64 *usage_of(__u32 number, enum rf_usage what)
     return bpf_map_lookup_elem(&usage, &index);
 }
 
+static __always_inline void write_flow(
+    struct rf_flow *flow, const struct rf_flow_key *key, const struct verdict *verdict,
+    __u32 remote, __u8 direction)
+{
+    flow->key = *key;
+    flow->seen = verdict->now;
+    flow->mark = verdict->mark;
+    flow->slot = verdict->slot;
+    flow->remote = remote;
+    flow->direction = direction;
+    flow->state = RF_OPENING;
+    flow->zero = 0;
+}
+
+/// Keeps a flow where flows compete.
+__noinline int remember_beside(
+    const struct verdict *verdict, const struct rf_flow_key *key, __u32 remote, __u32 direction)
+{
+    struct rf_flow flow;
+    __u32 zero = 0;
+    if (!verdict || !key)
+        return 0;
+    __u32 *used = bpf_map_lookup_elem(&overflow_used, &zero);
+    if (used && !*used)
+        *used = 1;
+    write_flow(&flow, key, verdict, remote, direction);
+    bpf_map_update_elem(&overflow_flows, key, &flow, BPF_ANY);
+    return 0;
+}
+
 /// Remembers an admitted flow.
 ///
 /// An initiator that has used up its share goes on, but its further flows stand where they only
 /// push out each other.
 static __always_inline void remember(
-    const struct rf_endpoint *endpoint, const struct rf_flow_key *key, const struct rf_flow *flow)
+    const struct rf_endpoint *endpoint, const struct rf_flow_key *key,
+    const struct verdict *verdict, __u32 remote, __u32 direction)
 {
-    __u32 initiator = flow->direction == RF_EGRESS ? endpoint->number : flow->remote;
+    __u32 initiator = direction == RF_EGRESS ? endpoint->number : remote;
     // Whoever is outside can have any number of addresses: they share what each endpoint gives them.
     __u64 *count = initiator ? usage_of(initiator, RF_USAGE_OWN)
                              : usage_of(endpoint->number, RF_USAGE_OUTSIDE);
-    if (count && *count < endpoint->flow_budget &&
-        bpf_map_update_elem(&flows, key, flow, BPF_NOEXIST) == 0) {
-        __sync_fetch_and_add(count, 1);
+    __u64 *word, unit;
+    struct rf_flow *flow = 0;
+    if (count && *count < endpoint->flow_budget)
+        flow = take_place(verdict->hash, &word, &unit);
+    if (!flow) {
+        remember_beside(verdict, key, remote, direction);
         return;
     }
-    __u32 zero = 0;
-    __u32 *used = bpf_map_lookup_elem(&overflow_used, &zero);
-    if (used && !*used)
-        *used = 1;
-    bpf_map_update_elem(&overflow_flows, key, flow, BPF_ANY);
+    write_flow(flow, key, verdict, remote, direction);
+    publish(verdict->hash, word, unit);
+    __sync_fetch_and_add(count, 1);
 }
 
-static __always_inline struct rf_flow *flow_of(const struct rf_flow_key *key)
+static __always_inline struct rf_flow *flow_of(const struct rf_flow_key *key, __u32 hash)
 {
-    struct rf_flow *flow = bpf_map_lookup_elem(&flows, key);
+    struct rf_flow *flow = find_flow(key, hash);
     if (flow)
         return flow;
     __u32 zero = 0;
     __u32 *used = bpf_map_lookup_elem(&overflow_used, &zero);
     return used && *used ? bpf_map_lookup_elem(&overflow_flows, key) : 0;
+}
+
+static __always_inline __u32 hash_of(const struct rf_flow_key *key)
+{
+    // The compiler must not take the seeds for what they are before the agent sets them.
+    const struct rf_seeds *seeds = (const struct rf_seeds *)&settings.seeds;
+    asm volatile("" : "+r"(seeds));
+    return rf_hash(seeds, key);
 }

@@ -11,7 +11,7 @@ static __always_inline int same_mac(const __u8 *left, const __u8 *right)
 }
 
 /// ARP for IPv4 over Ethernet (RFC 826): the sender must be the endpoint itself.
-static __always_inline int check_arp(
+static __noinline int check_arp(
     struct __sk_buff *skb, const struct rf_endpoint *endpoint, struct packet *packet,
     int is_from_endpoint)
 {
@@ -34,7 +34,7 @@ static __always_inline int check_arp(
     // A probe asks before it has an address (RFC 5227, 1.1).
     if (operation == 1 && load32(message + 14) == 0)
         return RF_ADMITTED;
-    return is_own(endpoint->number, &packet->source) ? RF_ADMITTED : RF_ARP;
+    return is_own(endpoint, &packet->source) ? RF_ADMITTED : RF_ARP;
 }
 
 /// Whether the options of a discovery message name no other link-layer address (RFC 4861, 4.6.1).
@@ -88,7 +88,7 @@ static __always_inline int check_control_from(
             return RF_NEIGHBOUR;
         if (bpf_skb_load_bytes(skb, packet->transport + 8, &target, sizeof(target)))
             return RF_MALFORMED;
-        if (!is_own(endpoint->number, &target))
+        if (!is_own(endpoint, &target))
             return RF_NEIGHBOUR;
         return check_options(skb, endpoint, packet->transport + 24);
     }

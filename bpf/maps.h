@@ -18,6 +18,11 @@
     } NAME SEC(".maps")
 
 MAP(endpoints, BPF_MAP_TYPE_HASH, BPF_F_NO_PREALLOC, __u32, struct rf_endpoint);
+// Another number after each change of anything that packets are judged by: what is known from before
+// is looked up again.
+MAP(generation, BPF_MAP_TYPE_ARRAY, 0, __u32, __u64);
+// What the programs have found at the interfaces that they ran for.
+MAP(recent, BPF_MAP_TYPE_PERCPU_ARRAY, 0, __u32, struct rf_recent);
 MAP(own, BPF_MAP_TYPE_HASH, BPF_F_NO_PREALLOC, struct rf_own_key, __u32);
 // The number of the only attached endpoint that has the address, or RF_UNKNOWN for several.
 MAP(locals, BPF_MAP_TYPE_HASH, BPF_F_NO_PREALLOC, struct rf_address, __u32);
@@ -29,9 +34,13 @@ MAP(admissions, BPF_MAP_TYPE_HASH, BPF_F_NO_PREALLOC, struct rf_admission_key,
     struct rf_admission);
 MAP(rules, BPF_MAP_TYPE_ARRAY, 0, __u32, rf_rule);
 MAP(rule_counts, BPF_MAP_TYPE_PERCPU_ARRAY, 0, __u32, struct rf_rule_count);
-// Made at once: memory that is taken as flows come costs each of them several times its lookups.
-MAP(flows, BPF_MAP_TYPE_HASH, 0, struct rf_flow_key, struct rf_flow);
-// Flows of initiators that have used up their share of the table: they compete with each other.
+// Buckets, and the places in them: see flows.h. The agent reads them where they are.
+MAP(flow_tags, BPF_MAP_TYPE_ARRAY, BPF_F_MMAPABLE, __u32, struct rf_tags);
+MAP(flows, BPF_MAP_TYPE_ARRAY, BPF_F_MMAPABLE, __u32, struct rf_flow);
+// The seeds of the programs, for the agent that comes next.
+MAP(flow_seeds, BPF_MAP_TYPE_ARRAY, 0, __u32, struct rf_seeds);
+// Flows of initiators that have used up their share of the table, or that find their bucket full:
+// they compete with each other.
 MAP(overflow_flows, BPF_MAP_TYPE_LRU_HASH, 0, struct rf_flow_key, struct rf_flow);
 // Not 0 once a flow has gone there: until then nobody has to look.
 MAP(overflow_used, BPF_MAP_TYPE_ARRAY, 0, __u32, __u32);

@@ -33,12 +33,14 @@ static __always_inline void set_refused(
 
 /// The first packet of a refused flow: keeps the flow as long as there is room, and tells of it.
 static __noinline int keep_refused(
-    const struct rf_endpoint *endpoint, const struct rf_refused_key *key, __u32 bytes, __u64 now)
+    const struct rf_endpoint *endpoint, const struct rf_refused_key *key, __u32 bytes, __u64 now,
+    __u64 generation)
 {
     __u64 *kept = usage_of(endpoint->number, RF_USAGE_REFUSED);
     if (!kept || *kept >= endpoint->refusal_budget)
         return 0;
-    struct rf_refused first = {.packets = 1, .bytes = bytes, .first = now, .last = now};
+    struct rf_refused first = {
+        .packets = 1, .bytes = bytes, .first = now, .last = now, .generation = generation};
     if (bpf_map_update_elem(&refused, key, &first, BPF_NOEXIST))
         return 0;
     __sync_fetch_and_add(kept, 1);
@@ -58,17 +60,23 @@ static __noinline int keep_refused(
     return 0;
 }
 
+static __always_inline void count_known(struct rf_refused *known, __u32 bytes, __u64 now)
+{
+    __sync_fetch_and_add(&known->packets, 1);
+    __sync_fetch_and_add(&known->bytes, bytes);
+    known->last = now;
+}
+
 static __always_inline void refuse(
     const struct rf_endpoint *endpoint, const struct rf_refused_key *key, __u32 reason,
-    __u32 bytes, __u64 now)
+    __u32 bytes, const struct verdict *verdict)
 {
     count_refused(endpoint, reason, bytes);
     struct rf_refused *known = bpf_map_lookup_elem(&refused, key);
     if (!known) {
-        keep_refused(endpoint, key, bytes, now);
+        keep_refused(endpoint, key, bytes, verdict->now, verdict->generation);
         return;
     }
-    __sync_fetch_and_add(&known->packets, 1);
-    __sync_fetch_and_add(&known->bytes, bytes);
-    known->last = now;
+    count_known(known, bytes, verdict->now);
+    known->generation = verdict->generation;
 }

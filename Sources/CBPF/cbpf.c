@@ -126,6 +126,16 @@ int cbpf_run_test(int program, const void *packet, uint32_t size, struct cbpf_te
     return 0;
 }
 
+uint64_t cbpf_tags(const uint64_t *word)
+{
+    return __atomic_load_n(word, __ATOMIC_ACQUIRE);
+}
+
+void cbpf_free_place(uint64_t *word, int lane)
+{
+    __atomic_fetch_and(word, ~(0xffffULL << lane * RF_TAG_BITS), __ATOMIC_SEQ_CST);
+}
+
 int cbpf_is_bpffs(const char *path)
 {
     struct statfs status;

@@ -25,12 +25,18 @@ extension HostFilter {
         // Whatever happens on the way is found again: what may be there by what is held.
         incomplete.insert(number)
         held[number] = wanted.union(before)
-        try add(wanted, to: isComplete ? before : HostEntries(), over: before, at: number)
-        try remove(before, unless: wanted, at: number)
-        let retired = try retire(before.rules.subtracting(wanted.rules), at: number)
-        held[number] = wanted
-        incomplete.remove(number)
-        return retired
+        do throws(BPFError) {
+            try add(wanted, to: isComplete ? before : HostEntries(), over: before, at: number)
+            try remove(before, unless: wanted, at: number)
+            let retired = try retire(before.rules.subtracting(wanted.rules), at: number)
+            held[number] = wanted
+            incomplete.remove(number)
+            try renew()
+            return retired
+        } catch {
+            try renew()
+            throw error
+        }
     }
 
     /// Writes what is new.
@@ -44,6 +50,9 @@ extension HostFilter {
     private func add(
         _ wanted: HostEntries, to before: HostEntries, over remains: HostEntries, at number: UInt32
     ) throws(BPFError) {
+        // What the programs look for first is there before what they find then, and goes after it.
+        let isOther = [before, remains].contains { $0.profile != wanted.profile }
+        if isOther { try setPosts(of: number, to: wanted.union(remains).profile) }
         for mark in wanted.rules.subtracting(before.rules) { try enliven(mark, at: number) }
         for (key, mark) in wanted.admissions where before.admissions[key] != mark {
             guard let slot = slots[number]?[mark] else { continue }
@@ -63,6 +72,7 @@ extension HostFilter {
             try maps.own.set(
                 1, for: rf_own_key(endpoint: number, zero: 0, address: rf_address(address)))
         }
+        if isOther { try setPosts(of: number, to: wanted.profile) }
     }
 
     private func remove(
@@ -141,9 +151,9 @@ extension HostFilter {
 
     /// Takes the flows of addresses away that an endpoint has no more.
     private func forgetFlows(of number: UInt32, except own: Set<IPAddress>) throws(BPFError) {
-        for (key, _) in try maps.flows.entries()
-        where key.endpoint == UInt16(truncatingIfNeeded: number) {
-            if key.local.address.map({ !own.contains($0) }) ?? true { try maps.flows.remove(key) }
+        try maps.flows.removeAll { flow in
+            flow.key.endpoint == UInt16(truncatingIfNeeded: number)
+                && (flow.key.local.address.map { !own.contains($0) } ?? true)
         }
         for (key, _) in try maps.overflowFlows.entries()
         where key.endpoint == UInt16(truncatingIfNeeded: number) {
@@ -164,6 +174,7 @@ extension HostFilter {
             try maps.locals.remove(rf_address(address))
         }
         locals = wanted
+        try renew()
     }
 }
 

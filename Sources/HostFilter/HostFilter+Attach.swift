@@ -52,14 +52,39 @@ extension HostFilter {
     public func post(at interface: Int32) -> Post? { posts[interface] }
 
     func setPost(_ post: Post, of endpoint: NamespaceID) throws(BPFError) {
-        var entry = rf_endpoint()
+        try write(post, of: endpoint.inode, (held[post.number] ?? HostEntries()).profile)
+        posts[post.interface] = post
+    }
+
+    /// Brings what stands at an endpoint's interfaces up to date.
+    func setPosts(of number: UInt32, to profile: EndpointProfile) throws(BPFError) {
+        guard let space = numbers.first(where: { $0.value == number })?.key else { return }
+        for post in posts.values where post.number == number {
+            try write(post, of: space, profile)
+        }
+    }
+
+    private func write(
+        _ post: Post, of space: UInt64, _ profile: EndpointProfile
+    ) throws(BPFError) {
+        var entry = rf_endpoint(profile)
         entry.number = post.number
         entry.flow_budget = UInt32(clamping: flowShare)
         entry.refusal_budget = UInt32(Maps.refusalBudget)
-        entry.space = endpoint.inode
+        entry.space = space
         withUnsafeMutableBytes(of: &entry.mac) { $0.copyBytes(from: post.hardwareAddress) }
         try maps.endpoints.set(entry, for: UInt32(bitPattern: post.interface))
-        posts[post.interface] = post
+        try renew()
+    }
+
+    /// Says that what packets are judged by is another: what the programs know from before is
+    /// looked up again.
+    ///
+    /// It comes after the change, and a packet reads the number before all else: what it takes from
+    /// the maps in between is taken again.
+    func renew() throws(BPFError) {
+        try maps.generation.set(generation &+ 1, for: 0)
+        generation &+= 1
     }
 
     /// Makes sure that this program stands at the hook, and stands there once.
@@ -133,6 +158,7 @@ extension HostFilter {
             Pinned.remove(path)
         }
         try maps.endpoints.remove(UInt32(bitPattern: interface))
+        try renew()
         posts[interface] = nil
     }
 

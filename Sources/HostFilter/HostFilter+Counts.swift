@@ -141,18 +141,18 @@ extension HostFilter {
         clock_gettime(CLOCK_MONOTONIC, &time)
         let now = UInt64(time.tv_sec) * 1_000_000_000 + UInt64(time.tv_nsec)
         var usage: [UInt32: UInt64] = [:]
-        for (key, flow) in try maps.flows.entries() {
-            if now > flow.seen, now - flow.seen > Self.timeout(key.protocol, flow.state) {
-                try maps.flows.remove(key)
-                continue
+        try maps.flows.removeAll { flow in
+            if now > flow.seen, now - flow.seen > Self.timeout(flow.key.protocol, flow.state) {
+                return true
             }
-            let endpoint = UInt32(key.endpoint)
+            let endpoint = UInt32(flow.key.endpoint)
             let initiator = flow.direction == RF_EGRESS.rawValue ? endpoint : flow.remote
             let index =
                 initiator == 0
                 ? Self.usage(of: endpoint, RF_USAGE_OUTSIDE)
                 : Self.usage(of: initiator, RF_USAGE_OWN)
             usage[index, default: 0] += 1
+            return false
         }
         for number in numbers.values {
             for kind in [RF_USAGE_OWN, RF_USAGE_OUTSIDE] {

@@ -28,7 +28,7 @@ extension HostFilter {
             held[key.endpoint, default: HostEntries()].shapes[key.key] = shape
         }
         for (key, admission) in try maps.admissions.entries() {
-            held[key.endpoint, default: HostEntries()].admissions[key.key] =
+            held[UInt32(key.endpoint), default: HostEntries()].admissions[key.key] =
                 Mark(rawValue: admission.mark)
         }
         for (address, number) in try maps.locals.entries() {

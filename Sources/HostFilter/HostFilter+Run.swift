@@ -72,7 +72,7 @@ extension HostFilter {
 
     /// Forgets every flow, as if all had been idle for too long.
     public func forgetFlows() throws(BPFError) {
-        for (key, _) in try maps.flows.entries() { try maps.flows.remove(key) }
+        try maps.flows.removeAll { _ in true }
         for (key, _) in try maps.overflowFlows.entries() { try maps.overflowFlows.remove(key) }
         try sweep()
     }

@@ -65,6 +65,8 @@ public final class HostFilter {
     var posts: [Int32: Post] = [:]
     /// How many flows an initiator may have in the table, as the posts say; 0 is not known.
     var flowShare = 0
+    /// The number of what packets are judged by.
+    var generation: UInt64 = 0
     /// By address: who is local.
     var locals: [IPAddress: UInt32] = [:]
 
@@ -106,6 +108,7 @@ public final class HostFilter {
             (maps, programs) = try Self.load(configuration, need.withHeadroom, folder)
         }
         events = try Events(maps.events)
+        generation = try maps.generation.value(of: 0) ?? 0
         try readBack()
     }
 
@@ -123,7 +126,7 @@ public final class HostFilter {
             endpoints: (counts["endpoints"] ?? 0) / 4, own: counts["own"] ?? 0,
             peers: counts["peers"] ?? 0, networks: counts["networks"] ?? 0,
             shapes: counts["shapes"] ?? 0, admissions: counts["admissions"] ?? 0,
-            rules: counts["rules"] ?? 0, flows: counts["flows"] ?? 0)
+            rules: counts["rules"] ?? 0, flows: (counts["flows"] ?? 0) / 2)
     }
 
     /// Loads the programs over the maps that are pinned in a folder, or that come to be there.
@@ -136,11 +139,33 @@ public final class HostFilter {
             try loader.pin(name, at: folder + "/" + name)
         }
         let mask = configuration.identityMask
+        let seeds = try pinnedSeeds(folder) ?? .random
         try loader.set(
             rf_settings(
-                identity_mask: mask, identity_shift: UInt32(mask.trailingZeroBitCount)))
+                seeds: seeds, identity_mask: mask,
+                identity_shift: UInt32(mask.trailingZeroBitCount),
+                bucket_mask: UInt32(FlowTable.buckets(flows: capacity.flows) - 1),
+                is_alone: Self.isPreemptible ? 0 : 1))
         try loader.load()
-        return (try Maps(loader), try Programs(loader))
+        return (try Maps(loader, seeds), try Programs(loader))
+    }
+
+    /// Whether a program may be held up by another one on the same processor: uname(2) tells.
+    private static var isPreemptible: Bool {
+        var name = utsname()
+        guard uname(&name) == 0 else { return true }
+        return withUnsafeBytes(of: &name.version) { bytes in
+            String(decoding: bytes.prefix { $0 != 0 }, as: UTF8.self).contains("PREEMPT_RT")
+        }
+    }
+
+    /// The seeds that flows were hashed with; nil where there is no table of flows yet.
+    private static func pinnedSeeds(_ folder: String) throws(BPFError) -> rf_seeds? {
+        guard let descriptor = try Pinned.open(folder + "/flow_seeds") else { return nil }
+        var (zero, seeds) = (UInt32(0), rf_seeds())
+        let raw = descriptor.rawValue
+        try checkBPF("read the seeds of flows") { bpf_map_lookup_elem(raw, &zero, &seeds) }
+        return seeds.isUnset ? nil : seeds
     }
 
     /// The number of an endpoint; a new one if it has none yet.

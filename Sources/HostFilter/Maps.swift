@@ -13,35 +13,36 @@ final class Maps {
     let admissions: BPFMap<rf_admission_key, rf_admission>
     let rules: BPFMap<UInt32, UInt64>
     let ruleCounts: BPFMap<UInt32, rf_rule_count>
-    let flows: BPFMap<rf_flow_key, rf_flow>
+    let flows: FlowTable
     let overflowFlows: BPFMap<rf_flow_key, rf_flow>
     let usage: BPFMap<UInt32, UInt64>
     let refused: BPFMap<rf_refused_key, rf_refused>
+    let generation: BPFMap<UInt32, UInt64>
     let totals: BPFMap<UInt32, rf_count>
     let lost: BPFMap<UInt32, UInt64>
     let events: Descriptor
 
-    /// In the order of bpf/maps.h, each with its size.
+    /// Each with its size.
     static func sizes(_ capacity: Capacity) -> [(name: String, count: Int)] {
         [
             ("endpoints", capacity.endpoints * 4), ("own", capacity.own),
             ("locals", capacity.own), ("peers", capacity.peers),
             ("networks", capacity.networks), ("shapes", capacity.shapes),
             ("admissions", capacity.admissions), ("rules", capacity.rules),
-            ("rule_counts", capacity.rules), ("flows", capacity.flows),
-            ("overflow_flows", 16_384), ("overflow_used", 1),
+            ("rule_counts", capacity.rules), ("overflow_flows", 16_384), ("overflow_used", 1),
             ("usage", (capacity.endpoints + 1) * Int(RF_USAGES.rawValue)),
             ("fragments", 16_384),
-            ("refused", capacity.endpoints * refusalBudget),
+            ("refused", capacity.endpoints * refusalBudget), ("generation", 1),
+            ("recent", Int(RF_RECENT)),
             ("totals", (capacity.endpoints + 1) * Int(RF_REASONS.rawValue)), ("lost", 1),
             ("events", 1 << 20),
-        ]
+        ] + FlowTable.sizes(flows: capacity.flows)
     }
 
     /// How many refused flows of an endpoint are told apart until they are read.
     static let refusalBudget = 512
 
-    init(_ loader: borrowing BPFLoader) throws(BPFError) {
+    init(_ loader: borrowing BPFLoader, _ seeds: rf_seeds) throws(BPFError) {
         endpoints = try BPFMap("endpoints", owning: loader.map("endpoints"))
         own = try BPFMap("own", owning: loader.map("own"))
         locals = try BPFMap("locals", owning: loader.map("locals"))
@@ -51,10 +52,16 @@ final class Maps {
         admissions = try BPFMap("admissions", owning: loader.map("admissions"))
         rules = try BPFMap("rules", owning: loader.map("rules"))
         ruleCounts = try BPFMap("rule_counts", owning: loader.map("rule_counts"))
-        flows = try BPFMap("flows", owning: loader.map("flows"))
+        flows = FlowTable(
+            tags: try BPFMap("flow_tags", owning: loader.map("flow_tags")),
+            places: try BPFMap("flows", owning: loader.map("flows")), seeds: seeds)
+        let kept: BPFMap<UInt32, rf_seeds> = try BPFMap(
+            "flow_seeds", owning: loader.map("flow_seeds"))
+        try kept.set(seeds, for: 0)
         overflowFlows = try BPFMap("overflow_flows", owning: loader.map("overflow_flows"))
         usage = try BPFMap("usage", owning: loader.map("usage"))
         refused = try BPFMap("refused", owning: loader.map("refused"))
+        generation = try BPFMap("generation", owning: loader.map("generation"))
         totals = try BPFMap("totals", owning: loader.map("totals"))
         lost = try BPFMap("lost", owning: loader.map("lost"))
         events = Descriptor(owning: try loader.map("events"))

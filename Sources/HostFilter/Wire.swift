@@ -73,9 +73,9 @@ extension rf_shape_key {
 extension rf_admission_key {
     init(_ key: HostEntries.AdmissionKey, at endpoint: UInt32) {
         self.init(
-            endpoint: endpoint, peer_class: key.peerClass.rawValue, port: key.port,
-            protocol: key.ipProtocol, protocol_bits: key.protocolBits, port_bits: key.portBits,
-            direction: UInt8(key.direction.number), zero: 0)
+            peer_class: key.peerClass.rawValue, port: key.port, protocol: key.ipProtocol,
+            protocol_bits: key.protocolBits, endpoint: UInt16(truncatingIfNeeded: endpoint),
+            port_bits: key.portBits, direction: UInt8(key.direction.number))
     }
 
     var key: HostEntries.AdmissionKey {

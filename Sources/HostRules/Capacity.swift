@@ -72,7 +72,7 @@ public struct Capacity: Hashable, Sendable {
     /// A table in which the share is smaller is made anew.
     private static let leastShare = 64
 
-    /// 150 MB of the kernel's memory.
+    /// 139 MB of the kernel's memory.
     private static let mostFlows = 1 << 20
 
     private func map(_ change: (Int) -> Int) -> Capacity {

@@ -119,6 +119,35 @@ final class TestBench {
         return Senders(Dictionary(uniqueKeysWithValues: pairs))
     }
 
+    /// What a next agent takes over.
+    func successor() throws -> HostFilter {
+        try HostFilter(.init(root: root, host: 1), need: Capacity(endpoints: 4))
+    }
+
+    /// Gives the endpoint other addresses.
+    func setOwn(_ addresses: [IPAddress]) throws {
+        var state = Self.state
+        state.own = addresses
+        try apply(state)
+    }
+
+    /// Lets the endpoint call TCP at some ports of its peer as well.
+    func admit(_ ports: ClosedRange<UInt16>) throws {
+        var state = Self.state
+        guard let web = state.egress.first(where: { $0.protocols == 6...6 }) else { return }
+        state.egress.append(
+            Admission(
+                peerClass: web.peerClass, protocols: 6...6, ports: ports, rule: web.rule))
+        try apply(state)
+    }
+
+    /// The policy that it began with.
+    func restore() throws { try apply(Self.state) }
+
+    private func apply(_ state: EndpointState) throws {
+        try filter.apply(HostEntries(state, senders: Senders([:])), to: endpoint)
+    }
+
     /// Ends every rule, as when its policy is gone.
     func revoke() throws {
         var closed = EndpointState(own: Frame.own)

@@ -1,4 +1,5 @@
 import Agent
+import Foundation
 import Lab
 import NetTypes
 import Reports
@@ -140,6 +141,27 @@ extension KernelTests {
             }
         }
 
+        /// Killed in its start and in its work, and started again.
+        @Test(arguments: [HostFilterAttachment.tcx, .clsact])
+        func `nothing leaks or breaks when the agent is killed`(
+            _ attachment: HostFilterAttachment
+        ) async throws {
+            try await Rig.with { rig in
+                try rig.writeTenants()
+                try rig.write(PolicyText.policy(PolicyText.udp("7000, 7001")), to: "a.yaml")
+                let guards = try HostGuards(hostNamespace: rig.lab.fabricPath)
+                do {
+                    try await rig.killAgents(attachment)
+                } catch {
+                    try guards.remove()
+                    throw error
+                }
+                try await rig.expectFilters(present: attachment == .clsact)
+                #expect(guards.isPresent)
+                try guards.remove()
+            }
+        }
+
         @Test(arguments: PolicyChange.all.prefix(4))
         func `nothing leaks through filters across a change of files`(
             _ change: PolicyChange
@@ -210,6 +232,30 @@ extension Rig {
                 #expect(shown.output.contains(program) == present, "\(end): \(shown.output)")
             }
         }
+    }
+
+    /// Lets traffic flow while one agent after the other is killed.
+    fileprivate func killAgents(_ attachment: HostFilterAttachment) async throws {
+        let options = ["--host-filter", "only", "--host-filter-attach", attachment.rawValue]
+        let first = try AgentProcess(self, options)
+        let links = "/sys/fs/bpf/ringfence/\(try namespace("host").id.inode)/links"
+        try await wait(for: "both programs at both veths") {
+            (try? FileManager.default.contentsOfDirectory(atPath: links).count) == 4
+        }
+        let traffic = try Traffic(in: self)
+        try await letTrafficFlow()
+        let begun = monotonicTime()
+        try first.kill()
+        try await letTrafficFlow()
+        for milliseconds in [20, 60, 150, 300, 1500] {
+            let next = try AgentProcess(self, options)
+            try await letTrafficFlow(.milliseconds(milliseconds))
+            try next.kill()
+        }
+        try await letTrafficFlow()
+        try await traffic.judge(
+            "killed, \(attachment.rawValue)", before: [7000], after: [7000],
+            .init(begun: begun, inForce: monotonicTime()))
     }
 
     fileprivate func withGuards(

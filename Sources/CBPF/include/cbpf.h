@@ -49,5 +49,11 @@ struct cbpf_test_run {
 };
 int cbpf_run_test(int program, const void *packet, uint32_t length, struct cbpf_test_run *run);
 
+/// Four tags of the table of flows, as the programs have them at this moment.
+uint64_t cbpf_tags(const uint64_t *word);
+
+/// Gives the place of one of them back, whatever the programs do with the others meanwhile.
+void cbpf_free_place(uint64_t *word, int lane);
+
 /// statfs(2): whether a path lies in a BPF file system.
 int cbpf_is_bpffs(const char *path);

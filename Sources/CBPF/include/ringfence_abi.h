@@ -8,7 +8,7 @@
 
 /// Raised whenever a structure or the meaning of a map changes: pinned maps of another version are
 /// not taken over.
-#define RF_ABI 2
+#define RF_ABI 3
 
 /// An IPv6 address in network byte order, or an IPv4 address as ::ffff:a.b.c.d (RFC 4291, 2.5.5.2).
 ///
@@ -76,6 +76,9 @@ enum rf_reason {
     RF_REASONS = 32,
 };
 
+/// How many addresses of an endpoint stand where a packet needs no look for them.
+#define RF_ADDRESSES 4
+
 /// An endpoint's veth; the key is the interface's index in the host namespace.
 struct rf_endpoint {
     /// 1 to 65535, dense.
@@ -86,9 +89,28 @@ struct rf_endpoint {
     __u32 refusal_budget;
     /// The link-layer address of the endpoint's side.
     __u8 mac[6];
-    __u16 zero;
+    /// How many of `addresses` count; 0 where the endpoint has none or too many for this place, and
+    /// the map of own addresses has to be asked.
+    __u16 address_count;
+    /// All shapes that the admissions of any of its classes have, at rf_direction.
+    __u32 shapes[2];
+    __u32 zero;
     /// The inode of the endpoint's namespace, for the agent.
     __u64 space;
+    /// Every address that it may send from; the last one again in places that are left.
+    struct rf_address addresses[RF_ADDRESSES];
+};
+
+/// How many endpoints a processor holds at hand; a power of two.
+#define RF_RECENT 512
+
+/// An endpoint as a processor met it last, at its interface's index modulo RF_RECENT.
+struct rf_recent {
+    /// Of the entries that it was taken from: another number, and they are looked up again.
+    __u64 generation;
+    __u32 interface;
+    __u32 zero;
+    struct rf_endpoint endpoint;
 };
 
 /// Addresses that an endpoint may send from.
@@ -131,19 +153,18 @@ typedef __u32 rf_shape;
 #define RF_SHAPE_PROTOCOLS 17
 #define RF_SHAPE_BITS 25
 
-/// A block of protocols and ports that a rule admits.
+/// A block of protocols and ports that a rule admits: three words, which hash in one round.
 struct rf_admission_key {
-    __u32 endpoint;
     __u32 peer_class;
     /// Of the one who is called; type and code for ICMP. The bits behind port_bits are 0.
     __u16 port;
     __u8 protocol;
     /// 0 to 8
     __u8 protocol_bits;
+    __u16 endpoint;
     /// 0 to 16
     __u8 port_bits;
     __u8 direction;
-    __u16 zero;
 };
 
 /// The rule that admits.
@@ -190,11 +211,13 @@ enum rf_state {
     RF_CLOSING = 2,
 };
 
+/// A flow: one line of a processor's cache.
 struct rf_flow {
-    /// The rule that admitted it.
-    rf_rule rule;
+    struct rf_flow_key key;
     /// CLOCK_MONOTONIC in ns, exact to a second or so.
     __u64 seen;
+    /// The rule that admitted it: its mark at the endpoint, and where it stands.
+    __u32 mark;
     __u32 slot;
     /// The number of the endpoint on the other side; 0 is outside, RF_UNKNOWN not known yet.
     __u32 remote;
@@ -202,9 +225,24 @@ struct rf_flow {
     __u8 direction;
     /// rf_state
     __u8 state;
-    __u8 zero[6];
+    __u16 zero;
 };
 #define RF_UNKNOWN 0xffffffff
+
+/// The table of flows is made of buckets, each with a tag for each of its places: 0 is free, RF_TAKEN
+/// not written yet.
+///
+/// A place is taken and given by a change of its tag alone, so nobody ever waits for anybody. Whoever
+/// has a tag reads the place and compares the key.
+#define RF_TAG_WORDS 4
+#define RF_TAGS_PER_WORD 4
+#define RF_PLACES (RF_TAG_WORDS * RF_TAGS_PER_WORD)
+#define RF_TAG_BITS 16
+#define RF_TAKEN 0xffff
+
+struct rf_tags {
+    __u64 words[RF_TAG_WORDS];
+};
 
 /// How many entries of a table are held on behalf of an endpoint; at its number times RF_USAGES.
 enum rf_usage {
@@ -262,15 +300,55 @@ struct rf_refused {
     /// CLOCK_MONOTONIC in ns.
     __u64 first;
     __u64 last;
+    /// Of the policy that refused it last.
+    __u64 generation;
+};
+
+#define RF_SEEDS 11
+
+/// Random numbers for the hash of flows, so that nobody outside can tell which flows meet in a bucket.
+struct rf_seeds {
+    __u64 words[RF_SEEDS];
 };
 
 /// What is fixed when the programs are loaded.
 struct rf_settings {
+    struct rf_seeds seeds;
     /// The bits of a packet's mark that hold the number of the endpoint that sent it.
     __u32 identity_mask;
     /// The lowest of them.
     __u32 identity_shift;
+    /// The number of buckets, a power of two of at most 2^17, less one.
+    __u32 bucket_mask;
+    /// Whether a program that runs is the only one on its processor: not where the kernel is made
+    /// with PREEMPT_RT.
+    __u32 is_alone;
 };
+
+/// Where a flow stands.
+///
+/// Multilinear-HM of Lemire and Kaser, "Strongly universal string hashing is fast", 2012: with seeds
+/// that nobody knows, two keys have any two values of the upper 32 bits equally often.
+static inline __attribute__((always_inline)) __u32 rf_hash(const struct rf_seeds *seeds, const struct rf_flow_key *key)
+{
+    const __u64 *words = (const __u64 *)key;
+    __u64 sum = seeds->words[0];
+    for (int index = 0; index < 5; index++)
+        sum += (seeds->words[1 + 2 * index] + (__u32)words[index]) *
+               (seeds->words[2 + 2 * index] + (words[index] >> 32));
+    return sum >> 32;
+}
+
+static inline __u32 rf_bucket(__u32 hash, __u32 bucket_mask)
+{
+    return hash & bucket_mask;
+}
+
+/// 1 to 0x8000.
+static inline __u64 rf_tag(__u32 hash)
+{
+    return (hash >> 17) + 1;
+}
 
 /// What the ring carries: the first packet of a refused flow.
 struct rf_event {

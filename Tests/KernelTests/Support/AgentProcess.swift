@@ -12,14 +12,15 @@ final class AgentProcess: Sendable {
     private let pid: pid_t
     private let isGone = Mutex(false)
 
-    init(_ rig: Rig) throws {
+    /// Starts it, with further options.
+    init(_ rig: Rig, _ options: [String] = []) throws {
         self.rig = rig
         pid = try Command.spawn(
             [
                 try Self.executable(), "agent", "--policies", rig.policies, "--namespaces",
                 rig.lab.namespaceFolder, "--host-namespace", rig.lab.fabricPath, "--state",
                 rig.state, "--socket", rig.folder + "/socket",
-            ], output: rig.folder + "/agent.log")
+            ] + options, output: rig.folder + "/agent.log")
     }
 
     /// Built beside the tests.

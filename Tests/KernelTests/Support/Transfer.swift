@@ -27,9 +27,10 @@ final class Transfer: Sendable {
 
     var progress: Progress { state.withLock { $0.progress } }
 
-    /// Connects, lets bytes flow while the work is done, and ends it whatever happens.
+    /// Connects, to an address that the host translates if told, lets bytes flow while the work is
+    /// done, and ends it whatever happens.
     static func with(
-        _ family: AddressFamily, port: UInt16, in rig: Rig,
+        _ family: AddressFamily, port: UInt16, through service: IPAddress? = nil, in rig: Rig,
         _ work: (Transfer) async throws -> Void
     ) async throws {
         let transfer = Transfer()
@@ -40,9 +41,10 @@ final class Transfer: Sendable {
                 try socket.listen()
             }
         }
+        let called = service.map { SocketAddress($0, port: port) } ?? remote
         let caller = try rig.namespace("a1").run { () throws(SystemError) in
             try SharedSocket(.tcp, family) { (socket) throws(SystemError) in
-                try socket.connect(to: remote)
+                try socket.connect(to: called)
             }
         }
         let receiver = Worker { try transfer.receive(on: listener.socket) }
