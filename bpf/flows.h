@@ -7,8 +7,8 @@
 #define LOW_BITS 0x0001000100010001ULL
 #define HIGH_BITS 0x8000800080008000ULL
 
-/// The lowest zero among four tags has its highest bit set, and none below it; above it there may be
-/// others that are one.
+/// The lowest zero among four tags has its highest bit set, and none below it has; above it others
+/// may have as well.
 static __always_inline __u64 zero_tags(__u64 word)
 {
     return (word - LOW_BITS) & ~word & HIGH_BITS;

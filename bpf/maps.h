@@ -18,8 +18,8 @@
     } NAME SEC(".maps")
 
 MAP(endpoints, BPF_MAP_TYPE_HASH, BPF_F_NO_PREALLOC, __u32, struct rf_endpoint);
-// Another number after each change of anything that packets are judged by: what is known from before
-// is looked up again.
+// Another number after each change of what packets are judged by: what is known from before is looked
+// up again.
 MAP(generation, BPF_MAP_TYPE_ARRAY, 0, __u32, __u64);
 // What the programs have found at the interfaces that they ran for.
 MAP(recent, BPF_MAP_TYPE_PERCPU_ARRAY, 0, __u32, struct rf_recent);

@@ -306,7 +306,7 @@ struct rf_refused {
 
 #define RF_SEEDS 11
 
-/// Random numbers for the hash of flows, so that nobody outside can tell which flows meet in a bucket.
+/// Random numbers for the hash of flows, so that nobody can tell which of them meet in a bucket.
 struct rf_seeds {
     __u64 words[RF_SEEDS];
 };
@@ -329,7 +329,8 @@ struct rf_settings {
 ///
 /// Multilinear-HM of Lemire and Kaser, "Strongly universal string hashing is fast", 2012: with seeds
 /// that nobody knows, two keys have any two values of the upper 32 bits equally often.
-static inline __attribute__((always_inline)) __u32 rf_hash(const struct rf_seeds *seeds, const struct rf_flow_key *key)
+static inline __attribute__((always_inline)) __u32 rf_hash(
+    const struct rf_seeds *seeds, const struct rf_flow_key *key)
 {
     const __u64 *words = (const __u64 *)key;
     __u64 sum = seeds->words[0];
