@@ -28,6 +28,31 @@ import Testing
         }
     }
 
+    /// Whatever the evaluator admits stands in the summary, with the rule that admits it.
+    @Test(arguments: seeds)
+    func `the summary leaves out nothing that is open`(_ seed: UInt64) throws {
+        let policies = try RandomPolicies(seed: seed).policySet()
+        let topology = SmallWorld().topology(of: policies)
+        let cells = Reachability(policies, in: topology).summary().cells
+        let places = Dictionary(grouping: cells) { [$0.source, $0.destination] }
+        var generator = SeededGenerator(seed: seed)
+        for _ in 0..<600 {
+            let flow = generator.flow(in: topology)
+            guard flow.source.family == flow.destination.family,
+                let source = topology.party(with: flow.source),
+                let destination = topology.party(with: flow.destination)
+            else { continue }
+            let verdict = policies.verdict(for: flow, in: topology)
+            guard verdict.isAdmitted,
+                let rule = verdict.ingress?.rule ?? verdict.egress?.rule
+            else { continue }
+            let cell = places[[source, destination]]?.first
+            #expect(
+                cell?.rules.contains { $0.id == rule.id } == true, "seed \(seed): \(flow)")
+        }
+        #expect(places.values.allSatisfy { $0.count == 1 })
+    }
+
     /// Each hop of a violation must be one that the evaluator admits, or, where something isn't
     /// reached, refuses.
     private func expectTrue(
@@ -76,6 +101,14 @@ import Testing
             guard source == nil || source?.tenant != destination?.tenant else { return }
             if !isFrom || !isOver { #expect(!isAdmitted, "seed \(seed): \(assertion), \(flow)") }
         }
+    }
+}
+
+extension Topology {
+    /// Whose the address is, as the summary has it: a tenant, the host, the world.
+    fileprivate func party(with address: IPAddress) -> String? {
+        if let endpoint = endpoint(with: address) { return endpoint.tenant }
+        return host.contains(address) ? "host" : isWorld(address) ? "world" : nil
     }
 }
 

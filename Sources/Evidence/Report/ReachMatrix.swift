@@ -6,7 +6,7 @@ public struct ReachMatrix: Hashable, Sendable, Codable {
     /// Tenants by name, then the host and the world.
     public var parties: [String]
     /// By source and destination in the order of the parties; pairs that nothing governs are
-    /// left out.
+    /// left out, and beyond a hundred parties those that are closed.
     public var cells: [ReachCell]
 
     public init(parties: [String], cells: [ReachCell]) {
@@ -19,16 +19,34 @@ public struct ReachMatrix: Hashable, Sendable, Codable {
         let summary = reachability.summary()
         let outcomes = Dictionary(grouping: kernel.endpoints, by: \.tenant)
             .mapValues { $0.map(\.outcome).max() ?? .proven }
-        parties = summary.parties
-        cells = summary.cells.map { cell in
-            let asked = [cell.source, cell.destination].compactMap { outcomes[$0] }
+        func cell(
+            _ source: String, _ destination: String, _ services: [String],
+            _ rules: [RuleReference]
+        ) -> ReachCell {
+            let asked = [source, destination].compactMap { outcomes[$0] }
             return ReachCell(
-                source: cell.source, destination: cell.destination, services: cell.services,
-                rules: cell.rules,
+                source: source, destination: destination, services: services, rules: rules,
                 kernel: kernel.unproven.isEmpty
                     ? asked.max() ?? .notProven : max(asked.max() ?? .notProven, .notProven))
         }
+        let parties = summary.parties
+        let open = summary.cells.map { cell($0.source, $0.destination, $0.services, $0.rules) }
+        guard parties.count <= Self.greatestCount else {
+            self.init(parties: parties, cells: open)
+            return
+        }
+        let outside = Set(summary.outside)
+        let known = Dictionary(
+            uniqueKeysWithValues: open.map { ([$0.source, $0.destination], $0) })
+        let cells = parties.flatMap { source in
+            parties.filter { !outside.contains(source) || !outside.contains($0) }
+                .map { known[[source, $0]] ?? cell(source, $0, [], []) }
+        }
+        self.init(parties: parties, cells: cells)
     }
+
+    /// Beyond so many parties nobody can read a picture, and a list of all pairs is too long.
+    static let greatestCount = 100
 }
 
 /// One source and one destination.

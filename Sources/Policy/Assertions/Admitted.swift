@@ -36,8 +36,9 @@ struct Admitted: Hashable {
     func intersection(_ other: Admitted) -> Admitted? {
         guard let mine = ipProtocol else { return other.ports.isEmpty ? nil : other }
         guard let theirs = other.ipProtocol else { return ports.isEmpty ? nil : self }
+        guard mine == theirs else { return nil }
         let common = ports.intersection(other.ports)
-        return mine == theirs && !common.isEmpty ? Admitted(ipProtocol: mine, ports: common) : nil
+        return common.isEmpty ? nil : Admitted(ipProtocol: mine, ports: common)
     }
 }
 

@@ -32,7 +32,7 @@ extension Reachability {
         let candidates =
             site.endpoint.map { index in
                 egress[index].reduce(into: Set<Int>()) {
-                    $0.formUnion(coverage(of: $1.to).endpoints)
+                    $0.formUnion($1.far.endpoints)
                 }
             } ?? Set(topology.endpoints.indices)
         var sites: [Site] = []

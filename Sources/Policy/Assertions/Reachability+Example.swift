@@ -10,7 +10,9 @@ extension Reachability {
             return []
         }
         let wanted = ServiceFilter.among([Admitted(ipProtocol: ipProtocol, ports: .all)])
-        return ingress[index].filter { hop(from: from, to: to, wanted, through: $0) != nil }
+        return ingress[index].map(\.rule).filter {
+            hop(from: from, to: to, wanted, through: $0) != nil
+        }
     }
 
     /// A flow that gets from one endpoint to another by a rule of the called end; nil if none does.

@@ -16,14 +16,14 @@ extension Reachability {
             guard !here.isEmpty, !there.isEmpty else { continue }
             if let index = source.endpoint,
                 let (address, number, port) = uncovered(
-                    there, wanted, by: egress[index], \.to, names)
+                    there, wanted, by: egress[index], names)
             {
                 return Gap(
                     source: here.example, destination: address, ipProtocol: number, port: port)
             }
             if let index = target.endpoint,
                 let (address, number, port) = uncovered(
-                    here, wanted, by: ingress[index], \.from, names)
+                    here, wanted, by: ingress[index], names)
             {
                 return Gap(
                     source: address, destination: there.example, ipProtocol: number, port: port)
@@ -41,14 +41,11 @@ extension Reachability {
 
     /// A point of addresses and services that none of the rules covers.
     private func uncovered(
-        _ addresses: AddressSet, _ wanted: [Admitted], by rules: [Rule],
-        _ peers: KeyPath<Rule, [Peer]>, _ names: [NamedPort]
+        _ addresses: AddressSet, _ wanted: [Admitted], by openings: [Opening],
+        _ names: [NamedPort]
     ) -> (IPAddress, IPProtocol, UInt16)? {
-        let admitted = rules.map {
-            (
-                service: Admitted($0.service, names: names),
-                addresses: coverage(of: $0[keyPath: peers]).addresses
-            )
+        let admitted = openings.map {
+            (service: Admitted($0.rule.service, names: names), addresses: $0.far.addresses)
         }
         for want in wanted {
             for number in want.ipProtocol.map({ [$0] }) ?? IPProtocol.byFamiliarity {

@@ -9,22 +9,12 @@ extension Reachability {
         from source: Site, to target: Site, _ filter: ServiceFilter = .anything,
         through only: Rule? = nil
     ) -> PathHop? {
-        guard source.endpoint != nil || target.endpoint != nil else { return nil }
-        // What an endpoint says to itself leaves it through no rule.
-        var reached = target.addresses
-        if let index = source.endpoint { reached = reached.subtracting(own[index]) }
-        guard !reached.isEmpty, source.endpoint != target.endpoint || source.endpoint == nil else {
-            return nil
-        }
-        let names = names(of: target.endpoint)
-        for out in sides(source.endpoint, egress, to: target, \.to)
-        where only == nil || target.endpoint != nil || out.rule == only {
-            guard let there = out.limit(reached, \.to, self) else { continue }
-            for into in sides(target.endpoint, ingress, to: source, \.from)
-            where only == nil || target.endpoint == nil || into.rule == only {
-                guard let here = into.limit(source.addresses, \.from, self),
-                    let ends = Self.ends(here, there),
-                    let common = out.admitted(names).intersection(into.admitted(names)),
+        guard let ways = ways(from: source, to: target) else { return nil }
+        let isCall = target.endpoint != nil
+        for out in ways.out where only == nil || isCall || out.rule == only {
+            for into in ways.into where only == nil || !isCall || into.rule == only {
+                guard let ends = out.ends(with: into),
+                    let common = out.admitted.intersection(into.admitted),
                     let (number, port) = filter.witness(in: common)
                 else { continue }
                 return PathHop(
@@ -37,38 +27,60 @@ extension Reachability {
         return nil
     }
 
-    /// One end's say: a rule, or no say because no endpoint stands there.
-    private struct Side {
-        let rule: Rule?
+    /// What each end admits of what goes from one site to another; nil if nothing can.
+    func ways(from source: Site, to target: Site) -> (out: [Way], into: [Way])? {
+        guard source.endpoint != nil || target.endpoint != nil else { return nil }
+        // What an endpoint says to itself leaves it through no rule.
+        var reached = target.addresses
+        if let index = source.endpoint { reached = reached.subtracting(own[index]) }
+        guard !reached.isEmpty, source.endpoint != target.endpoint || source.endpoint == nil else {
+            return nil
+        }
+        let names = names(of: target.endpoint)
+        let out = ways(source.endpoint.map { egress[$0] }, to: target, reached, names)
+        if out.isEmpty { return nil }
+        let into = ways(target.endpoint.map { ingress[$0] }, to: source, source.addresses, names)
+        return into.isEmpty ? nil : (out, into)
+    }
 
-        func admitted(_ names: [NamedPort]) -> Admitted {
-            rule.map { Admitted($0.service, names: names) } ?? .anything
+    /// One end's say: a rule, or no say because no endpoint stands there.
+    struct Way {
+        let rule: Rule?
+        /// Those of the other end that it is about.
+        let addresses: AddressSet
+        let admitted: Admitted
+
+        /// Two addresses of one family, if this is the caller's end and the other the called one's.
+        func ends(with into: Way) -> (source: IPAddress, destination: IPAddress)? {
+            Reachability.ends(into.addresses, addresses)
         }
 
-        func limit(
-            _ addresses: AddressSet, _ peers: KeyPath<Rule, [Peer]>, _ all: Reachability
-        ) -> AddressSet? {
-            guard let rule else { return addresses }
-            let limited = addresses.intersection(
-                all.coverage(of: rule[keyPath: peers]).addresses)
-            return limited.isEmpty ? nil : limited
+        /// Whether some flow passes both ends.
+        func meets(_ other: Way) -> Bool {
+            guard admitted.intersection(other.admitted) != nil else { return false }
+            let (here, there) = (addresses, other.addresses)
+            return !here.v4.isEmpty && !there.v4.isEmpty || !here.v6.isEmpty && !there.v6.isEmpty
         }
     }
 
-    private func sides(
-        _ endpoint: Int?, _ rules: [[Rule]], to far: Site, _ peers: KeyPath<Rule, [Peer]>
-    ) -> [Side] {
-        guard let endpoint else { return [Side(rule: nil)] }
-        return rules[endpoint].lazy
-            .filter { rule in
-                guard let index = far.endpoint else { return true }
-                return coverage(of: rule[keyPath: peers]).endpoints.contains(index)
-            }
-            .map { Side(rule: $0) }
+    private func ways(
+        _ openings: [Opening]?, to far: Site, _ addresses: AddressSet, _ names: [NamedPort]
+    ) -> [Way] {
+        guard let openings else {
+            return [Way(rule: nil, addresses: addresses, admitted: .anything)]
+        }
+        return openings.compactMap { opening in
+            if let index = far.endpoint, !opening.far.endpoints.contains(index) { return nil }
+            let limited = addresses.intersection(opening.far.addresses)
+            if limited.isEmpty { return nil }
+            return Way(
+                rule: opening.rule, addresses: limited,
+                admitted: Admitted(opening.rule.service, names: names))
+        }
     }
 
     /// Two addresses of one family; nil if there are none.
-    private static func ends(
+    fileprivate static func ends(
         _ sources: AddressSet, _ destinations: AddressSet
     ) -> (source: IPAddress, destination: IPAddress)? {
         if let source = sources.v4.ranges.first, let destination = destinations.v4.ranges.first {

@@ -9,40 +9,55 @@ public struct Reachability: Sendable {
     let topology: Topology
     /// The addresses of each endpoint.
     let own: [AddressSet]
-    /// The rules that open each endpoint's ingress and egress, those that decide first first.
-    let ingress: [[Rule]]
-    let egress: [[Rule]]
+    /// What opens each endpoint's ingress and egress, the rules that decide first first.
+    let ingress: [[Opening]]
+    let egress: [[Opening]]
     /// What the peers of rules mean.
     private let coverages: [[Peer]: Coverage]
 
     /// What a list of peers means here.
-    struct Coverage {
+    final class Coverage: Sendable {
         let addresses: AddressSet
         /// Endpoints that have some of the addresses.
         let endpoints: Set<Int>
+
+        init(addresses: AddressSet, endpoints: Set<Int>) {
+            self.addresses = addresses
+            self.endpoints = endpoints
+        }
+    }
+
+    /// A rule at an endpoint that it opens, with whom it opens it to.
+    struct Opening {
+        let rule: Rule
+        let far: Coverage
     }
 
     public init(_ policies: PolicySet, in topology: Topology) {
         self.policies = policies
         self.topology = topology
         let own = topology.endpoints.map { AddressSet($0.addresses) }
-        var opened: [[Peer]: [Int]] = [:]
-        var coverages: [[Peer]: Coverage] = [:]
-        var ingress = [[Rule]](repeating: [], count: own.count)
+        var ingress = [[Opening]](repeating: [], count: own.count)
         var egress = ingress
+        var meant: [[Peer]: (opened: [Int], coverage: Coverage)] = [:]
         let meaning = PeerMeaning(policies, topology, own)
+        func mean(_ peers: [Peer]) -> (opened: [Int], coverage: Coverage) {
+            if let known = meant[peers] { return known }
+            let found = (meaning.opened(by: peers), meaning.coverage(of: peers))
+            meant[peers] = found
+            return found
+        }
         for rule in policies.files.values.flatMap(\.rules).sorted(by: { $0.precedes($1) }) {
-            for peers in [rule.from, rule.to] where coverages[peers] == nil {
-                coverages[peers] = meaning.coverage(of: peers)
-                opened[peers] = meaning.opened(by: peers)
+            let (from, to) = (mean(rule.from), mean(rule.to))
+            for index in from.opened { egress[index].append(Opening(rule: rule, far: to.coverage)) }
+            for index in to.opened {
+                ingress[index].append(Opening(rule: rule, far: from.coverage))
             }
-            for index in opened[rule.from] ?? [] { egress[index].append(rule) }
-            for index in opened[rule.to] ?? [] { ingress[index].append(rule) }
         }
         self.own = own
         self.ingress = ingress
         self.egress = egress
-        self.coverages = coverages
+        coverages = meant.mapValues(\.coverage)
     }
 
     func coverage(of peers: [Peer]) -> Coverage {
@@ -60,28 +75,41 @@ struct PeerMeaning {
     private let topology: Topology
     private let own: [AddressSet]
     private let world: AddressSet
+    private let byTenant: [String: [Int]]
 
     init(_ policies: PolicySet, _ topology: Topology, _ own: [AddressSet]) {
         self.policies = policies
         self.topology = topology
         self.own = own
         world = topology.world
+        byTenant = Dictionary(grouping: own.indices) { topology.endpoints[$0].tenant }
     }
 
     /// The endpoints that the peers name as tenants, which opens them.
     func opened(by peers: [Peer]) -> [Int] {
-        topology.endpoints.indices.filter { index in
-            let endpoint = topology.endpoints[index]
-            guard let tenant = policies.tenants[endpoint.tenant] else { return false }
-            return peers.contains { peer in
-                guard case .endpoints(of: let selector, let labels) = peer else { return false }
-                return selector.matches(tenant) && (labels?.matches(endpoint.labels) ?? true)
+        var found: Set<Int> = []
+        for case .endpoints(of: let selector, let labels) in peers {
+            let tenants: [Tenant] =
+                switch selector {
+                case .name(let name): policies.tenants[name].map { [$0] } ?? []
+                case .labels: policies.tenants.values.filter { selector.matches($0) }
+                }
+            for index in tenants.flatMap({ byTenant[$0.name] ?? [] })
+            where labels?.matches(topology.endpoints[index].labels) ?? true {
+                found.insert(index)
             }
         }
+        return found.sorted()
     }
 
     func coverage(of peers: [Peer]) -> Reachability.Coverage {
-        var addresses = opened(by: peers).reduce(into: AddressSet()) { $0 = $0.union(own[$1]) }
+        let opened = opened(by: peers)
+        var addresses = AddressSet(opened.flatMap { topology.endpoints[$0].addresses })
+        // An address is one endpoint's alone, so that others have none of these.
+        if peers.allSatisfy(\.selectsEndpoints) {
+            return Reachability.Coverage(
+                addresses: addresses, endpoints: Set(opened.filter { !own[$0].isEmpty }))
+        }
         for peer in peers {
             switch peer {
             case .endpoints: break

@@ -1,9 +1,6 @@
 import Verifier
 
 extension ReachMatrix {
-    /// Beyond so many parties nobody can read the picture.
-    private static let greatestCount = 100
-
     /// The matrix as an inline SVG; nil where it would be too large to read.
     var picture: String? {
         guard !parties.isEmpty, parties.count <= Self.greatestCount else { return nil }
