@@ -3,7 +3,7 @@ import NetTypes
 import Policy
 import TestSupport
 import Testing
-import Verifier
+@testable import Verifier
 
 /// Changes to the kernel's state behind the agent's back: the audit finds those that change a
 /// packet's fate, and stays quiet about the others.
@@ -68,6 +68,8 @@ import Verifier
         _ mutation: Mutation, _ ground: MutationGround, _ tally: inout Tally, seed: UInt64
     ) throws {
         let audit = try ground.audit()
+        let longWay = try ground.audit(followsAll: true)
+        #expect(audit.said == longWay.said, "seed \(seed): \(mutation.commands)")
         let harm = try ground.harm(120, seed: seed)
         let isFound = audit.outcome != .proven
         tally.made += 1
@@ -98,5 +100,15 @@ import Verifier
             tally.complaints.append("missed: \(mutation.kind): \(mutation.commands)\n  \(harm)")
         }
         if isFound, tried > 0, !isConfirmed, harm == nil { tally.falseAlarms += 1 }
+    }
+}
+
+extension EndpointAudit {
+    /// What was found, whatever packet shows it and in whatever order.
+    fileprivate var said: [String] {
+        let found = findings.map {
+            "\($0.kind) \($0.path) \($0.policy.rule.map { "\($0.id)" } ?? "-") \($0.kernel.places.last?.description ?? "")"
+        }
+        return (found + unproven.map { "\($0.place?.description ?? "") \($0.reason)" }).sorted()
     }
 }

@@ -7,6 +7,8 @@ struct FlatRuleset {
     private var setNumbers: [[String: Int]] = []
     private var chainNumbers: [[String: Int]] = []
     let tables: [Table]
+    /// Whether no rule reads a register that it has not written itself.
+    let isTidy: Bool
 
     struct FlatChain {
         let table: Int
@@ -40,7 +42,7 @@ struct FlatRuleset {
             chainNumbers.append(places)
         }
         changing = Array(repeating: false, count: sets.count)
-        let isTidy = tables.allSatisfy { table in
+        isTidy = tables.allSatisfy { table in
             let keys = Dictionary(
                 table.sets.map { ($0.name, $0.keyLength) }, uniquingKeysWith: { max($0, $1) })
             return table.chains.allSatisfy { $0.rules.allSatisfy { $0.readsOwnOnly(keys) } }
@@ -80,6 +82,21 @@ struct FlatRuleset {
         case .verdict(.jump(let name)), .verdict(.goTo(let name)): chain(name, in: table)
         default: -1
         }
+    }
+
+    /// The chains that rules of base chains go to for good, and that may let packets pass.
+    var judging: Set<Int> {
+        var found: Set<Int> = []
+        for flat in chains where flat.chain.base != nil {
+            for operation in flat.rules.joined() {
+                if case .verdict(.goTo) = operation.expression, operation.target >= 0,
+                    !chains[operation.target].drops
+                {
+                    found.insert(operation.target)
+                }
+            }
+        }
+        return found
     }
 
     /// The number of a table's chain; -1 where there is none.

@@ -47,6 +47,7 @@ extension Machine {
     mutating func readPayload(
         _ base: Expression.PayloadBase, _ offset: Int, _ length: Int, _ state: MachineState
     ) -> Reading {
+        asksForWay = true
         switch base {
         case .network: return readNetwork(offset, length, state)
         case .transport: return readTransport(offset, length, state)
@@ -158,6 +159,7 @@ extension Machine {
     mutating func readHeader(
         _ kind: UInt32, _ type: UInt8, _ offset: Int, _ length: Int, _ isPresence: Bool
     ) -> Reading {
+        asksForWay = true
         // Options and extensions can be there or not, whatever else the packet is.
         if isPresence { return .bytes([free(.header(kind: kind, type: type, offset: -1))]) }
         return .unknown("exthdr: a header option")

@@ -3,6 +3,8 @@ internal import NetTypes
 /// What rules ask of the packet's surroundings and of its flow.
 extension Machine {
     mutating func readMeta(_ key: UInt32, _ state: MachineState) -> Reading {
+        // The ethertype and the family are the same on every way.
+        if key != 1, key != 15 { asksForWay = true }
         switch key {
         case 1: return constant(scenario.family == .v4 ? [0x08, 0x00] : [0x86, 0xdd])
         case 3: return field(Place.packetMark, state, host: true)
@@ -64,6 +66,7 @@ extension Machine {
     mutating func readCt(
         _ key: UInt32, _ direction: Expression.CtDirection?, _ state: MachineState
     ) -> Reading {
+        if key == 0 || key == 1 { asksForWay = true }
         if key == 0 { return readState(state) }
         guard state.tracking == .tracked else { return .none }
         switch key {
@@ -137,6 +140,7 @@ extension Machine {
         if side == .original {
             return field(isSource ? Place.flowSource : Place.flowDestination, state)
         }
+        asksForWay = true
         if !scenario.isError, let spaces = cases(Place.layer4, [Self.withPorts], state) {
             return .parts(spaces)
         }

@@ -12,6 +12,12 @@ struct Machine {
     var fields: FieldTable
     /// What is known of the sets, kept from run to run of one ruleset.
     var memo: LookupMemo
+    /// Chains that flows are not followed into: where they come to one, they are kept.
+    var stops: Set<Int> = []
+    /// What has come to such a chain.
+    private(set) var stopped: [MachineState] = []
+    /// Whether a rule has asked for something that the scenario decides, or on which way packets are.
+    var asksForWay = false
     /// How many expressions were evaluated.
     private(set) var work = 0
     private let stages: [Stage]
@@ -42,8 +48,12 @@ struct Machine {
 
     /// Follows packets to every end that they can come to.
     mutating func follow(_ space: Space, visit: (Leaf) -> Void) {
-        let tracking: MachineState.Tracking = .later
-        var pending = [MachineState(space: space, tracking: tracking)]
+        follow(from: MachineState(space: space, tracking: .later), visit: visit)
+    }
+
+    /// Follows packets from somewhere on their way.
+    mutating func follow(from start: MachineState, visit: (Leaf) -> Void) {
+        var pending = [start]
         while let state = pending.popLast() {
             walk(state, &pending, visit)
             if work > Self.limit {
@@ -85,6 +95,26 @@ struct Machine {
             guard let next = settle(last, visit) else { return }
             state = next
         }
+    }
+
+    /// Packets of tracked flows that have just come to a chain of the last stage; nil where the
+    /// last stage is none.
+    func entry(of chain: Int, _ space: Space) -> MachineState? {
+        guard case .chain = stages.last else { return nil }
+        var state = MachineState(space: space, tracking: .tracked)
+        state.stage = stages.count - 1
+        state.chain = chain
+        return state
+    }
+
+    /// Whether packets that go to a chain are at the end of their way as they came: nothing but
+    /// the chain decides about them, and nothing but their fields tells them apart.
+    private func stops(at chain: Int, _ state: MachineState) -> Bool {
+        guard stops.contains(chain), !state.isForwarded, state.stage == stages.count - 1,
+            case .chain = stages[state.stage]
+        else { return false }
+        return state.tracking == .tracked && state.calls.isEmpty && state.written.isEmpty
+            && state.translated.isEmpty
     }
 
     /// Begins the next stage; false at the end of the way.
@@ -144,6 +174,7 @@ struct Machine {
             return true
         }
         // The chain may have been gone to from the base chain.
+        asksForWay = true
         let base = baseChain(of: state)
         state.steps.append(.init(chain: base))
         if ruleset.chains[base].chain.base?.accepts ?? true {
@@ -235,6 +266,13 @@ struct Machine {
             if ruleset.chains[target].drops {
                 state.chain = target
                 visit(Leaf(state: state, fate: .dropped))
+                return nil
+            }
+            if case .goTo = verdict, stops(at: target, state) {
+                state.chain = target
+                state.rule = 0
+                state.expression = 0
+                stopped.append(state)
                 return nil
             }
             // NFT_JUMP_STACK_SIZE

@@ -10,6 +10,14 @@ extension EndpointProof {
             obscure(reason, leaf)
             return
         }
+        // Neighbours and routers are heard on every way, and never part of a flow: what policies
+        // say to each of their peers is not asked.
+        let layer4 = leaf.state.space.domain(Place.layer4, width: 1).only
+        if layer4 == UInt128(trial.scenario.icmp),
+            trial.realm.possible(leaf.state.space).isEmpty
+        {
+            return count(path(trial.scenario, leaf.state.space), classes: 1)
+        }
         let passes = leaf.fate == .passes
         // Whose rule it is matters for what a flow keeps, and for what is told of a difference.
         let byRule = passes && trial.scenario.flow == .first
@@ -79,9 +87,9 @@ extension EndpointProof {
         }
     }
 
-    private mutating func count(_ path: AuditPath, classes: Int) {
+    mutating func count(_ path: AuditPath, classes: Int, packets: Int = 1) {
         paths[path, default: PathAudit(path: path)].classes += classes
-        paths[path, default: PathAudit(path: path)].packets += 1
+        paths[path, default: PathAudit(path: path)].packets += packets
     }
 
     private mutating func obscure(_ reason: String, _ leaf: Leaf) {
@@ -124,7 +132,7 @@ extension EndpointProof {
                 policy: part.expectation.side, kernel: side(met)))
     }
 
-    private func path(_ scenario: Scenario, _ space: Space) -> AuditPath {
+    func path(_ scenario: Scenario, _ space: Space) -> AuditPath {
         let place = scenario.way == .outgoing ? Place.output : Place.input
         if scenario.way == .forwarded { return .forwarded }
         if space.domain(place, width: 4).only == 1 { return .loopback }

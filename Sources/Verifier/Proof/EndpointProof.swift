@@ -38,7 +38,14 @@ public struct EndpointProof {
     var paths: [AuditPath: PathAudit] = [:]
     var groups: [AddressFamily: [Direction: PolicyGroups]] = [:]
     /// What runs learn of the sets, for those that follow.
-    var memo = LookupMemo()
+    private var memo = LookupMemo()
+    /// Chains that may do the same whatever way packets come to them.
+    let judging: Set<Int>
+    /// What was found of them; nil where they have to be followed each time.
+    var proven: [ChainQuestion: ChainProof?] = [:]
+    /// Those whose marks are credited to rules.
+    var creditedChains: Set<ChainQuestion> = []
+    private let present: AddressSet
 
     /// More than so many findings of one endpoint are counted and not listed.
     static let findingLimit = 64
@@ -57,11 +64,18 @@ public struct EndpointProof {
     }
 
     public init(_ policies: PolicyIndex, _ subject: EndpointSubject) {
+        self.init(policies, subject, followsAll: false)
+    }
+
+    /// With `followsAll`, nothing is found once for several ways; it takes longer and says the same.
+    init(_ policies: PolicyIndex, _ subject: EndpointSubject, followsAll: Bool) {
         self.policies = policies
         self.subject = subject
         endpoint = policies.topology.endpoints[subject.index]
         ruleset = FlatRuleset(subject.ruleset)
         openings = policies.openings(of: subject.index)
+        judging = followsAll || !ruleset.isTidy ? [] : ruleset.judging
+        present = AddressSet(subject.addresses)
         audit = EndpointAudit(
             namespace: endpoint.id, name: endpoint.name, tenant: endpoint.tenant,
             addresses: endpoint.addresses)
@@ -112,9 +126,7 @@ public struct EndpointProof {
 
     private mutating func run(_ scenario: Scenario) {
         let family = scenario.family
-        var machine = Machine(
-            ruleset, scenario, interfaces: subject.interfaces,
-            local: AddressSet(subject.addresses), memo: memo)
+        var machine = machine(scenario, memo)
         memo = LookupMemo()
         let fields = ProofFields(&machine.fields)
         let own = AddressSet(endpoint.addresses).numbers(family)
@@ -123,12 +135,21 @@ public struct EndpointProof {
             backed: backed, groups: groups[family] ?? [:])
         let realm = Realm(
             scenario: scenario, deliverable: deliverable(family),
-            own: AddressSet(subject.addresses).numbers(family), fields: fields)
+            own: present.numbers(family), fields: fields)
+        machine.stops = judging
         var leaves: [Leaf] = []
         machine.follow(start(scenario, fields)) { leaves.append($0) }
+        machine.stops = []
+        for state in machine.stopped where !settles(state, judgement, &machine.memo) {
+            machine.follow(from: state) { leaves.append($0) }
+        }
         let trial = Trial(scenario: scenario, judgement: judgement, realm: realm, machine: machine)
         for leaf in leaves { hold(leaf, trial) }
         memo = trial.machine.memo
+    }
+
+    func machine(_ scenario: Scenario, _ memo: LookupMemo) -> Machine {
+        Machine(ruleset, scenario, interfaces: subject.interfaces, local: present, memo: memo)
     }
 
     /// All packets of a scenario.
@@ -170,7 +191,7 @@ public struct EndpointProof {
     /// Where packets can be addressed so that they reach the endpoint: its addresses, groups, and
     /// whatever may be the broadcast address of one of its networks.
     private func deliverable(_ family: AddressFamily) -> IntervalSet<UInt128> {
-        var ranges = AddressSet(subject.addresses).numbers(family).ranges
+        var ranges = present.numbers(family).ranges
         guard family == .v4 else { return IntervalSet(ranges + [(0xff << 120)...UInt128.max]) }
         for range in ranges {
             for length in 8..<31 {

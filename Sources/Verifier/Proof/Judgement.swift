@@ -36,6 +36,23 @@ struct Judgement {
         return expected(of: rest, in: leaf, byRule).map { result + $0 }
     }
 
+    /// Whether nothing but the policies is asked about packets of a space: they come from whom
+    /// they say, over no loopback device, and belong to flows without a live rule.
+    func isLeftToPolicies(_ space: Space) -> Bool {
+        guard scenario.way != .forwarded, scenario.flow != .none else { return false }
+        let place = scenario.way == .outgoing ? Place.output : Place.input
+        guard !space.domain(place, width: 4).contains(1) else { return false }
+        let (own, foreign) = space.domain(Place.source, width: width).split(by: own, bytes: width)
+        guard scenario.way == .outgoing ? foreign.isEmpty : own.isEmpty else { return false }
+        return scenario.flow == .first
+            || backed.split(space.domain(Place.connectionMark, width: 4)).live.isEmpty
+    }
+
+    /// What the policies say to the packets of a leaf, whatever else is expected of them.
+    func ruled(_ leaf: Leaf, byRule: Bool) -> Result<[Expected], Obscure> {
+        judged(leaf.state.space, leaf, byRule)
+    }
+
     /// What can't be expected, and why.
     struct Obscure: Error { let reason: String }
 

@@ -83,6 +83,12 @@ struct Realm {
         }
     }
 
+    /// Whether some packet of a space can belong to a flow that connection tracking keeps.
+    func hasFlows(_ space: Space) -> Bool {
+        let layer4 = scenario.isError ? fields.flowProtocol : Place.layer4
+        return !flow(space, layer4: layer4).isEmpty
+    }
+
     /// Ports where a protocol has them, requests of ICMP, and 0 elsewhere.
     private func flow(_ space: Space, layer4: Int) -> [Space] {
         let icmp = UInt128(scenario.icmp)

@@ -7,7 +7,7 @@ import Nftables
 import Policy
 import Rules
 import TestSupport
-import Verifier
+@testable import Verifier
 
 /// A namespace whose table nobody owns, so that it can be changed and put right again.
 final class MutationGround {
@@ -81,8 +81,10 @@ final class MutationGround {
         return Mutator(state: state, rules: rules)
     }
 
-    func audit() throws -> EndpointAudit {
-        EndpointProof(index, reader.subject(place, try reader.ruleset())).result()
+    func audit(followsAll: Bool = false) throws -> EndpointAudit {
+        EndpointProof(
+            index, reader.subject(place, try reader.ruleset()), followsAll: followsAll
+        ).result()
     }
 
     /// Whether random packets meet another fate than the policies say.
