@@ -31,8 +31,7 @@ struct Bench {
         if isWanted("traffic") { try await measureTraffic(into: &results) }
         if isWanted("flood") { try await Observation.measureFlood(into: &results) }
         if isWanted("policy") { try await measurePolicy(size, into: &results) }
-        // All of them would take ten minutes: docs/performance.md.
-        if isWanted("proof") { try await ProofCost.measure(size: size / 10, into: &results) }
+        if isWanted("proof") { try await ProofCost.measure(size: size, into: &results) }
         if parts.contains("observation") {
             try await Observation.measureAlone(size: size, into: &results)
         }
