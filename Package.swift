@@ -1,12 +1,19 @@
 // swift-tools-version: 6.2
 import PackageDescription
 
-let shell: [SwiftSetting] = [
+/// For a tool that the build itself runs.
+let tool: [SwiftSetting] = [
     .enableUpcomingFeature("ExistentialAny"),
     .enableUpcomingFeature("InternalImportsByDefault"),
     .enableUpcomingFeature("MemberImportVisibility"),
     .treatAllWarnings(as: .error),
 ]
+
+/// With RINGFENCE_FUZZ=1 the code tells libFuzzer which of its branches were taken, and there is a program
+/// that libFuzzer drives.
+let isFuzzed = Context.environment["RINGFENCE_FUZZ"] == "1"
+
+let shell = tool + (isFuzzed ? [.unsafeFlags(["-sanitize=fuzzer"])] : [])
 
 /// The core is values in, values out: no unsafe construct compiles there.
 let core: [SwiftSetting] = shell + [.strictMemorySafety()]
@@ -77,7 +84,7 @@ let package = Package(
             linkerSettings: [.linkedLibrary("bpf"), .linkedLibrary("elf"), .linkedLibrary("z")]),
 
         // The eBPF programs, compiled by the build and carried inside the binary.
-        .executableTarget(name: "EmbedBPF", swiftSettings: shell),
+        .executableTarget(name: "EmbedBPF", swiftSettings: tool),
         .plugin(
             name: "BPFObjectsPlugin", capability: .buildTool(), dependencies: ["EmbedBPF"],
             path: "Plugins/BPFObjects"),
@@ -186,6 +193,13 @@ let package = Package(
             name: "TestSupport",
             dependencies: ["Compiler", "Linux", "NetTypes", "Policy", "Rules"],
             path: "Tests/TestSupport", swiftSettings: shell),
+        .target(
+            name: "Readers",
+            dependencies: [
+                "CBPF", "CLinux", "CNI", "HostFilter", "KernelReader", "Linux", "NetTypes",
+                "Nftables", "Policy", "Reports", "Verifier",
+            ],
+            path: "Tests/Readers", swiftSettings: shell),
         .testTarget(
             name: "NetTypesTests", dependencies: ["NetTypes", "TestSupport"],
             swiftSettings: shell),
@@ -223,7 +237,9 @@ let package = Package(
             swiftSettings: shell),
         .testTarget(
             name: "HostFilterTests",
-            dependencies: ["HostFilter", "HostRules", "Linux", "NetTypes", "Rules"],
+            dependencies: [
+                "HostFilter", "HostRules", "Linux", "NetTypes", "Rules", "TestSupport",
+            ],
             swiftSettings: shell),
         .testTarget(
             name: "CNITests", dependencies: ["CNI", "NetTypes"], swiftSettings: shell),
@@ -240,8 +256,7 @@ let package = Package(
         .testTarget(
             name: "FuzzTests",
             dependencies: [
-                "CLinux", "CNI", "Linux", "NetTypes", "Nftables", "Policy", "Rules",
-                "TestSupport",
+                "CLinux", "Linux", "NetTypes", "Nftables", "Readers", "Rules", "TestSupport",
             ],
             exclude: ["Corpus"], swiftSettings: shell),
         .testTarget(
@@ -271,3 +286,11 @@ let package = Package(
             exclude: ["Golden"], swiftSettings: shell),
     ]
 )
+
+if isFuzzed {
+    package.targets.append(
+        .executableTarget(
+            name: "Fuzz", dependencies: ["Readers"], path: "Tests/Fuzz",
+            swiftSettings: shell + [.unsafeFlags(["-parse-as-library"])],
+            linkerSettings: [.unsafeFlags(["-sanitize=fuzzer", "-use-ld=lld"])]))
+}

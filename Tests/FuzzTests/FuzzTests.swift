@@ -1,9 +1,8 @@
 import CLinux
-import CNI
 import Foundation
 import Glibc
 import NetTypes
-import Policy
+import Readers
 import Rules
 import TestSupport
 import Testing
@@ -62,72 +61,47 @@ import Testing
         .map { [UInt8](try Data(contentsOf: $0)) }
     }
 
-    @Test func `policy files`() throws {
-        let seeds = try [
-            "Tests/PolicyTests/GoodPolicies", "Tests/PolicyTests/BadPolicies", "policies",
-        ]
-        .flatMap { try files($0) }
-        try fuzz("policy files", seeds) { bytes in
-            guard let file = try? PolicyFile(parsing: bytes, path: "fuzz.yaml") else { return }
-            _ = try? PolicySet.empty.replacing(["fuzz.yaml": file])
-        }
-    }
-
-    @Test func `requests of container runtimes`() throws {
-        try fuzz("CNI", try files("Tests/FuzzTests/Corpus/CNI")) { bytes in
-            let environment = [
-                "CNI_COMMAND": "ADD", "CNI_NETNS": "/run/netns/a", "CNI_IFNAME": "eth0",
-                "CNI_CONTAINERID": "a",
+    @Test(arguments: Reader.allCases)
+    func `each reader comes back`(_ reader: Reader) throws {
+        var seeds = try files("Tests/FuzzTests/Corpus/\(reader.rawValue)")
+        switch reader {
+        case .policies:
+            seeds += try [
+                "Tests/PolicyTests/GoodPolicies", "Tests/PolicyTests/BadPolicies", "policies",
             ]
-            _ = try? CNIRequest(environment: environment, input: bytes)
+            .flatMap { try files($0) }
+        case .rtnetlink: seeds += try linksAndAddresses()
+        case .nfnetlink, .rulesets: seeds += try tablesAndSets()
+        default: break
         }
+        try fuzz(reader.rawValue, seeds, reader.read)
     }
 
-    @Test func `links and addresses`() throws {
-        var seeds: [[UInt8]] = []
-        for (type, header) in [(RTM_GETLINK, 16), (RTM_GETADDR, 8)] {
+    private func linksAndAddresses() throws -> [[UInt8]] {
+        try [(RTM_GETLINK, 16), (RTM_GETADDR, 8)].map { type, header in
             let socket = try NetlinkSocket(receiveBuffer: 1 << 20, blocking: true)
             var request = NetlinkRequest("dump", type: type, flags: NLM_F_DUMP)
             request.append(zeros: header)
             try socket.send(request.bytes(sequence: 1))
-            seeds.append(try socket.receive())
-        }
-        try fuzz("rtnetlink", seeds) { bytes in
-            var links = NetlinkAnswer(to: 1) { _, payload throws(NetlinkParseError) in
-                try Link(payload)
-            }
-            try? links.append(bytes)
-            var addresses = NetlinkAnswer(to: 1) { _, payload throws(NetlinkParseError) in
-                try InterfaceAddress(payload)
-            }
-            try? addresses.append(bytes)
+            return try socket.receive()
         }
     }
 
-    /// NFT_MSG_GETRULE, GETSET and GETSETELEM, of which the last needs a set's name.
-    @Test func `tables, sets and logged packets`() throws {
+    /// NFT_MSG_GETTABLE, GETCHAIN, GETRULE, GETSET and GETSETELEM, of which the last needs a set's name:
+    /// each answer by itself, and all together.
+    private func tablesAndSets() throws -> [[UInt8]] {
         let namespace = try NetworkNamespace.temporary()
         let table = EndpointTable(
             try namespace.run { () throws(SystemError) in try NetfilterSocket() })
         let state = EndpointState(own: [.v4(0x0a00_0001), .v6(1)])
         _ = try table.apply(state.changes(from: nil), presence: .absent)
         let socket = try namespace.run { () throws(SystemError) in try NetfilterSocket() }
-        var messages = try socket.answers(type: 7, family: 1)
-        messages += try socket.answers(type: 10, family: 1)
+        var messages: [Message] = []
+        for type: UInt16 in [1, 4, 7, 10] { messages += try socket.answers(type: type, family: 1) }
         for set in ["own4", "own6", "peers4"] {
             messages += try socket.answers(type: 13, family: 1, names: [1: "ringfence", 2: set])
         }
-        try fuzz("nfnetlink", messages.map(datagram)) { bytes in
-            let read = Message.all(in: bytes[...])
-            _ = ReadElement.all(in: read)
-            for message in read {
-                _ = Acknowledgement(message)
-                _ = TrackedConnection(message)
-                _ = message.attributes.map { $0.nested.map(\.text) }
-            }
-            _ = EndpointTable.Retired(in: bytes)
-            _ = EndpointTable.digest(of: bytes)
-        }
+        return messages.map(datagram) + [messages.flatMap(datagram)]
     }
 
     /// A message as it came, behind a header of its own.

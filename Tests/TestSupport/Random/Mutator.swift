@@ -1,22 +1,23 @@
-import TestSupport
-
 /// Makes bytes that are nearly right out of bytes that are.
-struct Mutator {
+public struct Mutator {
     private var chance: SeededGenerator
-    private let seeds: [[UInt8]]
+    public private(set) var seeds: [[UInt8]]
 
     /// What lengths, counts and ends of text tend to be confused by.
     private static let oddBytes: [UInt8] = [
         0, 1, 0x0a, 0x20, 0x22, 0x3a, 0x7b, 0x7f, 0x80, 0xc0, 0xff,
     ]
 
-    init(_ seeds: [[UInt8]], seed: UInt64) {
+    public init(_ seeds: [[UInt8]], seed: UInt64) {
         self.seeds = seeds
         chance = SeededGenerator(seed: seed)
     }
 
+    /// Takes a seed in that was worth it.
+    public mutating func add(_ seed: [UInt8]) { seeds.append(seed) }
+
     /// One of the seeds, changed in some places, cut, doubled, or joined with another.
-    mutating func next() -> [UInt8] {
+    public mutating func next() -> [UInt8] {
         var bytes = seeds.randomElement(using: &chance) ?? []
         for _ in 0..<Int.random(in: 0...6, using: &chance) { change(&bytes) }
         return bytes
