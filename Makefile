@@ -11,8 +11,11 @@ CONTAINER_PACKAGES = containernetworking-plugins podman busybox-static
 DEB_PACKAGES = binutils debootstrap dpkg-dev lintian systemd
 ATTACK_PACKAGES = hping3 iputils-arping conntrack python3-scapy
 
-.PHONY: help setup build test demo attack counts page sample-audit monitoring fuzz mutate soak faults service containers \
-	deb deb-test bench lint format clean
+# How long each reader gets what nobody should send it.
+FUZZ_SECONDS = 30
+
+.PHONY: help setup build test demo attack counts page sample-audit monitoring fuzz sanitize mutate soak hostile faults \
+	service containers deb deb-test bench lint format clean
 
 help:
 	@echo 'make setup    install what is missing from Debian and PyPI'
@@ -24,8 +27,10 @@ help:
 	@echo 'make page     setup, release build, the agent'\''s page in a real browser; results/page.json'
 	@echo 'make sample-audit  setup, release build, an audit of the demo'\''s lab; docs/sample-audit.html'
 	@echo 'make monitoring  setup, release build, the API and metrics against their descriptions; results/api.json'
-	@echo 'make fuzz     setup, build, a million packets before three judges, 30 s of bad bytes for each reader'
-	@echo 'make soak     500 kills under traffic, 1,000 births under siege; results/soak.json'
+	@echo 'make fuzz     setup, build, a million packets before three judges, FUZZ_SECONDS (30) of bad bytes for each reader'
+	@echo 'make sanitize setup, the tests under the address and the thread sanitizer; results/sanitize.json'
+	@echo 'make soak     500 kills under traffic, 1,000 births under siege, floods; results/soak.json'
+	@echo 'make hostile  what a flood of one tenant costs others, with both layers as well; results/hostile.json'
 	@echo 'make faults   each system call of the agent refused in turn; results/faults.json'
 	@echo 'make service  what a service manager can count on; results/service.json'
 	@echo 'make containers  the CNI plugin under reference plugins and podman; results/containers.json'
@@ -66,7 +71,12 @@ demo: setup
 
 fuzz: build
 	@python3 Tests/fuzz.py
-	RINGFENCE_FUZZ_SECONDS=30 swift test --skip-build --filter '^FuzzTests\.'
+	RINGFENCE_FUZZ_SECONDS=$(FUZZ_SECONDS) swift test --skip-build --filter '^FuzzTests\.|FrameFuzzTests'
+	@python3 -B Tests/fuzz_readers.py --seconds $(FUZZ_SECONDS)
+	@python3 -B Tests/fuzz_api.py "$$(swift build --show-bin-path)/ringfence" --seconds $(FUZZ_SECONDS)
+
+sanitize: setup
+	@python3 -B Tests/sanitize.py
 
 mutate: build
 	@python3 Tests/mutate.py
@@ -83,6 +93,10 @@ soak: build
 	$(RELEASE)
 	@python3 -B soak/soak.py "$$($(RELEASE) --show-bin-path)/ringfence" \
 		--other "$$(swift build --show-bin-path)/ringfence"
+
+hostile: setup
+	$(RELEASE)
+	@python3 -B soak/hostile.py "$$($(RELEASE) --show-bin-path)/ringfence" --host-filter
 
 faults: setup
 	$(RELEASE)

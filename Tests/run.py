@@ -124,7 +124,7 @@ def run_scripts(complaints):
     scripts = [
         ("what a service manager can count on", ["soak/service.py", binary]),
         ("a short soak", ["soak/soak.py", binary, "--kills", "16", "--births", "8", "--seconds", "60",
-                          "--no-faults", "--results", "results/soak-short.json"]),
+                          "--no-faults", "--no-hostile", "--results", "results/soak-short.json"]),
     ]
     scripts.append(("system calls refused by lot, and what lies about in the environment",
                     ["soak/faults.py", binary, "--seconds", "40", "--environment",

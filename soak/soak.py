@@ -1,14 +1,15 @@
-"""Kills the agent again and again under traffic, and bears endpoints while somebody lies in wait.
+"""Kills the agent again and again under traffic, bears endpoints while somebody lies in wait, and floods it.
 
-Usage: soak.py RINGFENCE [--other RINGFENCE] [--kills N] [--births N] [--seconds N] [--no-faults]
+Usage: soak.py RINGFENCE [--other RINGFENCE] [--kills N] [--births N] [--seconds N] [--no-faults] [--no-hostile]
 
 Needs root; no network but the lab's is touched. Prints a table and writes results/soak.json. Exits with
-1 if a forbidden packet passed, an allowed one was lost, or a count is wrong.
+1 if a forbidden packet passed, an allowed one was lost, a count is wrong, or a flood costs others too much.
 """
 
 import argparse
 import json
 import os
+import random
 import statistics
 import sys
 import time
@@ -19,6 +20,7 @@ from tell import say
 from births import Births
 import environment
 import faults
+import hostile
 from restarts import Restarts
 
 HALVES = {True: "the sockets are kept by a service manager", False: "nobody keeps the sockets"}
@@ -31,6 +33,7 @@ def main():
     parser.add_argument("--kills", type=int, default=500)
     parser.add_argument("--births", type=int, default=1000)
     parser.add_argument("--faults", action=argparse.BooleanOptionalAction, default=True)
+    parser.add_argument("--hostile", action=argparse.BooleanOptionalAction, default=True)
     parser.add_argument("--seconds", type=int, default=600)
     parser.add_argument("--rate", type=int, default=40, help="packets a second of each stream")
     parser.add_argument("--seed", type=int, default=int(time.time()))
@@ -49,7 +52,7 @@ def main():
     with Stage(options.ringfence) as stage:
         if options.kills:
             restarts = Restarts(stage, options.other, options.seed, options.rate)
-            share = 0.75 if options.births else 0.95
+            share = 0.68 if options.births else 0.95
             tallies = restarts.play(
                 options.kills, begun + options.seconds * share, every=min(50, options.kills // 4))
             tell_restarts(tallies, options, measures)
@@ -57,8 +60,10 @@ def main():
             births = Births(stage)
             stage.start()
             stage.wait_ready()
-            births.play(options.births, begun + options.seconds * 0.95)
+            births.play(options.births, begun + options.seconds * 0.85)
             tell_births(births, options, measures)
+    if options.hostile:
+        hostile.play(options.ringfence, 5, random.Random(options.seed), measures)
     say(measures, "time", "s", None, round(time.monotonic() - begun, 1), True)
     os.makedirs(os.path.dirname(options.results), exist_ok=True)
     with open(options.results, "w", encoding="utf-8") as file:
