@@ -81,13 +81,7 @@ import Testing
         of frame: [UInt8], _ direction: Direction, _ bench: TestBench
     ) throws -> Fate? {
         let (refused, overheard) = try counts(bench)
-        let run: HostFilter.Run
-        do throws(BPFError) {
-            run = try bench.filter.run(
-                frame, direction, mark: direction == .ingress ? bench.peerMark : 0)
-        } catch  where error.code == EINVAL {
-            return nil
-        }
+        guard let run = try judgement(of: frame, direction, bench) else { return nil }
         let after = try counts(bench)
         let refusals = HostRefusal.allCases.filter { refused[$0] != after.refused[$0] }
         let overhearings = HostOverheard.allCases.filter { overheard[$0] != after.overheard[$0] }
@@ -97,6 +91,17 @@ import Testing
         return Fate(
             direction: direction, passes: run.passes, refusal: refusals.first,
             overheard: overhearings.first, layers: Self.layers(of: frame))
+    }
+
+    private func judgement(
+        of frame: [UInt8], _ direction: Direction, _ bench: TestBench
+    ) throws -> HostFilter.Run? {
+        do {
+            return try bench.filter.run(
+                frame, direction, mark: direction == .ingress ? bench.peerMark : 0)
+        } catch let error as BPFError where error.code == EINVAL {
+            return nil
+        }
     }
 
     private func counts(
