@@ -36,13 +36,13 @@ OURS, THEIRS = 0, 1
 TICK = os.sysconf("SC_CLK_TCK")
 PROCESSORS = sorted(os.sched_getaffinity(0))
 # So many times the quiet state, or so many milliseconds: a few times next to nothing is next to nothing.
-LATENCY, ENOUGH, WORST = 4.0, 15.0, 500.0
+LATENCY, ENOUGH, WORST = 4.0, 20.0, 1000.0
 # When a change counts as never, in seconds.
 PATIENCE = 30.0
 # Of what it is in the quiet state.
-THROUGHPUT = 0.6
+THROUGHPUT = 0.4
 # Of one processor.
-AGENT = 0.7
+AGENT = 0.8
 MEMORY = 96
 LOG = 50
 

@@ -96,10 +96,11 @@ import Testing
     private func judgement(
         of frame: [UInt8], _ direction: Direction, _ bench: TestBench
     ) throws -> HostFilter.Run? {
-        do {
+        do throws(BPFError) {
             return try bench.filter.run(
                 frame, direction, mark: direction == .ingress ? bench.peerMark : 0)
-        } catch let error as BPFError where error.code == EINVAL {
+        } catch {
+            guard error.code == EINVAL else { throw error }
             return nil
         }
     }
