@@ -14,14 +14,14 @@ import Testing
         _ family: AddressFamily, _ ports: ClosedRange<UInt16>
     ) throws {
         let bench = try TestBench()
-        let call = Frame.ip(.egress, family, 6, Frame.tcp(1000, 81, syn))
-        for _ in 0..<3 { #expect(try bench.refusal(of: call, .egress) == .refused) }
-        try bench.admit(ports)
-        #expect(try bench.refusal(of: call, .egress) == nil)
-        try bench.restore()
-        for _ in 0..<3 { #expect(try bench.refusal(of: call, .egress) == .refused) }
-        try bench.admit(ports)
-        #expect(try bench.refusal(of: call, .egress) == nil)
+        // A flow that was opened goes on as long as its rule is live: each round has another caller.
+        for caller in [1000, 1001] as [UInt16] {
+            let call = Frame.ip(.egress, family, 6, Frame.tcp(caller, 81, syn))
+            for _ in 0..<3 { #expect(try bench.refusal(of: call, .egress) == .refused) }
+            try bench.admit(ports)
+            #expect(try bench.refusal(of: call, .egress) == nil)
+            try bench.restore()
+        }
     }
 
     @Test(arguments: families)

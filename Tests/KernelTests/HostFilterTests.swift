@@ -1,6 +1,7 @@
 import Agent
 import Foundation
 import Lab
+import Linux
 import NetTypes
 import Reports
 import Testing
