@@ -72,7 +72,7 @@ __noinline int check_error(
     struct rf_flow_key *key, __u64 hook_sender)
 {
     struct packet quote = {};
-    struct verdict verdict = {};
+    struct verdict verdict = {.reason = RF_REFUSED};
     if (!endpoint || !packet || !key)
         return RF_MALFORMED;
     int hook = hook_sender & 0xff;
@@ -86,7 +86,7 @@ __noinline int check_error(
         return RF_INVALID;
     flow_key(key, endpoint->number, &quote, hook == RF_FROM ? RF_TO : RF_FROM);
     struct rf_flow *flow = flow_closely(key);
-    if (!flow || bpf_ktime_get_coarse_ns() - flow->seen > timeout_of(key->protocol, flow->state))
+    if (!flow || is_idle(bpf_ktime_get_coarse_ns(), flow->seen, timeout_of(key->protocol, flow->state)))
         return RF_INVALID;
     if (hook == RF_TO && sender && flow->remote != RF_UNKNOWN && flow->remote != sender)
         return RF_INVALID;
@@ -133,7 +133,7 @@ __noinline int open_flow(
     __u32 direction = hook == RF_FROM ? RF_EGRESS : RF_INGRESS;
     __u64 now = verdict->now;
     int is_syn = (tcp_flags & (TCP_SYN | TCP_ACK)) == TCP_SYN;
-    if (flow && now - flow->seen <= timeout_of(key->protocol, flow->state) && !is_syn &&
+    if (flow && !is_idle(now, flow->seen, timeout_of(key->protocol, flow->state)) && !is_syn &&
         (hook == RF_FROM || is_partner(flow, key, sender))) {
         // Its rule is gone; another may admit it still, judged by who opened it.
         judge(
@@ -176,7 +176,7 @@ static __always_inline int follow(
     __u32 slot = flow->slot, mark = flow->mark;
     int is_answer = (hook == RF_FROM) == (flow->direction == RF_INGRESS);
     if (!is_live(rule_of(key->endpoint, mark), slot) ||
-        now - flow->seen > timeout_of(key->protocol, flow->state))
+        is_idle(now, flow->seen, timeout_of(key->protocol, flow->state)))
         return 0;
     if (hook == RF_TO && flow->remote != sender) {
         if (!is_partner(flow, key, sender))
@@ -194,7 +194,7 @@ static __always_inline int follow(
     if (is_answer && flow->state == RF_OPENING)
         flow->state = RF_OPEN;
     // Only now and then, so that two processors seldom write to one line.
-    if (now - flow->seen > SECOND)
+    if (is_idle(now, flow->seen, SECOND))
         flow->seen = now;
     verdict->mark = mark;
     verdict->slot = slot;
@@ -248,7 +248,7 @@ __noinline int check_fragment(
     struct rf_fragment *first = bpf_map_lookup_elem(&fragments, &key);
     // One that starts at the eighth byte could rewrite the flags of TCP: RFC 3128. Whoever puts
     // fragments together waits 60 s at most: RFC 8200, 4.5.
-    if (!first || first->reason != RF_ADMITTED || now - first->seen > 60 * SECOND ||
+    if (!first || first->reason != RF_ADMITTED || is_idle(now, first->seen, 60 * SECOND) ||
         packet->fragment_offset == 1)
         return 0;
     if (!is_live(first->rule, first->slot)) {
@@ -447,7 +447,8 @@ static __always_inline int filter(struct __sk_buff *skb, int hook)
                        ? (skb->mark & settings.identity_mask) >> settings.identity_shift
                        : endpoint->number;
     __u32 bytes = skb->len > ETH_HLEN ? skb->len - ETH_HLEN : 0;
-    struct verdict verdict = {.now = bpf_ktime_get_coarse_ns(), .generation = generation};
+    struct verdict verdict = {
+        .now = bpf_ktime_get_coarse_ns(), .reason = RF_REFUSED, .generation = generation};
     struct rf_flow_key key;
     struct packet packet;
     struct ethhdr ethernet;

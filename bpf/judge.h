@@ -39,6 +39,14 @@ static __always_inline __u64 timeout_of(__u8 protocol, __u8 state)
     return 600 * SECOND;
 }
 
+/// Whether something was last seen longer ago than so many ns.
+///
+/// Another processor may have seen it later than this one read its clock.
+static __always_inline int is_idle(__u64 now, __u64 seen, __u64 limit)
+{
+    return (__s64)(now - seen) > (__s64)limit;
+}
+
 /// Writes what stands before the addresses of a flow's key as one word.
 static __always_inline void set_flow(
     struct rf_flow_key *key, __u64 endpoint, __u64 protocol, __u64 local_port, __u64 remote_port)

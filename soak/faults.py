@@ -213,6 +213,11 @@ class Scenario:
         size = os.path.getsize(stage.log)
         begun = time.monotonic()
         lives = self.run(stage.plan(number, code))
+        refused = stage.refusing.disarm()
+        if lives and code == KILL and refused:
+            # It had just said that all is right.
+            stage.agent.wait(timeout=PATIENCE)
+            lives = False
         said = os.path.getsize(stage.log) > size
         crashed = not lives and code != KILL and stage.agent.returncode < 0
         if not lives:
@@ -226,7 +231,6 @@ class Scenario:
                 raise Wrong("the agent ended again")
         lasted = time.monotonic() - begun
         tally.slowest = max(tally.slowest, lasted)
-        refused = stage.refusing.disarm()
         if lives and not refused:
             outcome = "not met"
         elif not lives:

@@ -29,15 +29,27 @@ extension Agent {
         }
     }
 
+    /// Whatever is refused holds up nothing else, least of all the end of a rule; the first refusal is
+    /// thrown in the end.
     private func follow(_ ids: some Sequence<NamespaceID>) throws(BPFError) {
-        let filter = try openHostFilter()
         let endpoints = compilation.topology.endpoints
         let known = Set(endpoints.map(\.id))
-        // Also those that never had a veth to be guarded at.
-        for id in guarded.union(heldByHostFilter.keys).subtracting(known) { try forget(id, filter) }
+        unfollowed.formUnion(known.intersection(ids))
         unfollowed.formIntersection(known)
+        let filter = try openHostFilter()
+        var failure: BPFError?
+        // Also those that never had a veth to be guarded at.
+        for id in guarded.union(heldByHostFilter.keys).subtracting(known) {
+            do throws(BPFError) { try forget(id, filter) } catch { failure = failure ?? error }
+        }
         var numbers: [NamespaceID: UInt32] = [:]
-        for endpoint in endpoints { numbers[endpoint.id] = try filter.number(of: endpoint.id) }
+        for endpoint in endpoints {
+            do throws(BPFError) {
+                numbers[endpoint.id] = try filter.number(of: endpoint.id)
+            } catch {
+                failure = failure ?? error
+            }
+        }
         let posts = posts(numbers, filter)
         let standing = Set(posts.values)
         var senders: [UInt32: [IPAddress]] = [:]
@@ -45,10 +57,15 @@ extension Agent {
             if let number = numbers[endpoint.id] { senders[number] = endpoint.addresses }
         }
         let next = Senders(senders)
-        unfollowed.formUnion(next == self.senders ? known.intersection(ids) : known)
+        if next != self.senders { unfollowed = known }
         self.senders = next
-        try filter.setLocals(locals(senders))
-        let failure = followUnfollowed(filter, next)
+        do throws(BPFError) {
+            try filter.setLocals(locals(senders))
+        } catch {
+            failure = failure ?? error
+        }
+        let refused = followUnfollowed(filter, next)
+        failure = failure ?? refused
         if posts != self.posts {
             try stand(posts, filter)
             self.posts = posts

@@ -25,17 +25,29 @@ extension HostFilter {
         // Whatever happens on the way is found again: what may be there by what is held.
         incomplete.insert(number)
         held[number] = wanted.union(before)
+        let ending = before.rules.subtracting(wanted.rules)
         do throws(BPFError) {
+            // Nobody knows what stands at the interfaces after a change that was refused.
+            if !isComplete { try setPosts(of: number, to: wanted.union(before).profile) }
             try add(wanted, to: isComplete ? before : HostEntries(), over: before, at: number)
             try remove(before, unless: wanted, at: number)
-            let retired = try retire(before.rules.subtracting(wanted.rules), at: number)
+            owe(try retire(ending, at: number), at: number)
+            let retired = owed.removeValue(forKey: number) ?? [:]
             held[number] = wanted
             incomplete.remove(number)
             try renew()
             return retired
         } catch {
+            // What is new may find no room; what is over is over all the same.
+            owe(try retire(ending, at: number), at: number)
             try renew()
             throw error
+        }
+    }
+
+    private func owe(_ counts: [Mark: RuleCount], at number: UInt32) {
+        for (mark, count) in counts {
+            owed[number, default: [:]][mark, default: RuleCount()] += count
         }
     }
 
@@ -51,7 +63,7 @@ extension HostFilter {
         _ wanted: HostEntries, to before: HostEntries, over remains: HostEntries, at number: UInt32
     ) throws(BPFError) {
         // What the programs look for first is there before what they find then, and goes after it.
-        let isOther = [before, remains].contains { $0.profile != wanted.profile }
+        let isOther = wanted.profile != before.profile || wanted.profile != remains.profile
         if isOther { try setPosts(of: number, to: wanted.union(remains).profile) }
         for mark in wanted.rules.subtracting(before.rules) { try enliven(mark, at: number) }
         for (key, mark) in wanted.admissions where before.admissions[key] != mark {
@@ -144,6 +156,7 @@ extension HostFilter {
         }
         held[number] = nil
         incomplete.remove(number)
+        owed[number] = nil
         slots[number] = nil
         numbers[endpoint.inode] = nil
         return counts
@@ -167,14 +180,21 @@ extension HostFilter {
     /// may send from them.
     public func setLocals(_ wanted: [IPAddress: UInt32]) throws(BPFError) {
         guard wanted != locals else { return }
+        var failure: BPFError?
         for (address, number) in wanted where locals[address] != number {
-            try maps.locals.set(number, for: rf_address(address))
+            do throws(BPFError) {
+                try maps.locals.set(number, for: rf_address(address))
+                locals[address] = number
+            } catch {
+                failure = failure ?? error
+            }
         }
         for address in locals.keys where wanted[address] == nil {
             try maps.locals.remove(rf_address(address))
+            locals[address] = nil
         }
-        locals = wanted
         try renew()
+        if let failure { throw failure }
     }
 }
 

@@ -45,6 +45,8 @@ extension HostFilter {
                 failures[post.interface] = error
             }
         }
+        // What another program refused meanwhile is judged by those that stand there now.
+        if !wanted.isEmpty { try renew() }
         return failures
     }
 

@@ -59,6 +59,8 @@ public final class HostFilter {
     var slots: [UInt32: [Mark: UInt32]] = [:]
     /// Endpoints whose last change the kernel refused in the middle: not all that is held is there.
     var incomplete: Set<UInt32> = []
+    /// What rules had counted that ended with a change which was refused, by the endpoint's number.
+    var owed: [UInt32: [Mark: RuleCount]] = [:]
     /// Slots that nobody uses, the lowest last.
     var freeSlots: [UInt32] = []
     /// What stands at each guarded interface of the host.

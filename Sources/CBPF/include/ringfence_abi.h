@@ -345,10 +345,11 @@ static inline __u32 rf_bucket(__u32 hash, __u32 bucket_mask)
     return hash & bucket_mask;
 }
 
-/// 1 to 0x8000.
+/// 2 to 0x8001: a free place, which is 0, must not look like the neighbour of a wanted tag when four are
+/// compared at once (`zero_tags`).
 static inline __u64 rf_tag(__u32 hash)
 {
-    return (hash >> 17) + 1;
+    return (hash >> 17) + 2;
 }
 
 /// What the ring carries: the first packet of a refused flow.

@@ -36,7 +36,11 @@ struct Scenario: Hashable {
         switch flow {
         case .first: [StateBit.new, StateBit.related]
         case .known(let reply):
-            reply ? [StateBit.established] : [StateBit.established, StateBit.new]
+            // A later packet of a flow that a helper announced stays related until there is an answer
+            // (`resolve_normal_ct` in net/netfilter/nf_conntrack_core.c).
+            reply
+                ? [StateBit.established]
+                : [StateBit.established, StateBit.new, StateBit.related]
         case .error: [StateBit.related]
         case .none: [StateBit.invalid, StateBit.untracked]
         }

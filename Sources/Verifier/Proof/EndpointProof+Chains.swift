@@ -15,6 +15,8 @@ struct ChainProof {
     let packets: Int
     /// The marks that it gives to flows, and the rules that admit those.
     let marks: [UInt32: Rule]
+    /// Those that it leaves behind on flows whose packet it drops.
+    let marksOfDropped: Set<UInt32>
 }
 
 /// Packets come to the same few chains on many ways: first ones, later ones in both directions,
@@ -31,7 +33,9 @@ extension EndpointProof {
             chain: state.chain, family: scenario.family, isCalled: scenario.isCalled)
         let path = path(scenario, state.space)
         guard let proof = answer(question, path, &memo) else { return false }
-        if scenario.flow == .first, !credit(proof, question) { return false }
+        guard scenario.flow == .first ? credit(proof, question) : agrees(proof, question) else {
+            return false
+        }
         count(path, classes: 1)
         return true
     }
@@ -49,6 +53,16 @@ extension EndpointProof {
         }
         creditedChains.insert(question)
         return true
+    }
+
+    /// Whether flows that are known go on as what admits them: what has a rule's mark is the rule's.
+    private mutating func agrees(_ proof: ChainProof, _ question: ChainQuestion) -> Bool {
+        if let known = agreeing[question] { return known }
+        let agrees =
+            proof.marksOfDropped.allSatisfy { marks[$0] == nil }
+            && proof.marks.allSatisfy { mark, rule in marks[mark].map { $0.id == rule.id } ?? true }
+        agreeing[question] = agrees
+        return agrees
     }
 
     private mutating func answer(
@@ -96,6 +110,7 @@ extension EndpointProof {
         of leaves: [Leaf], _ judgement: Judgement, _ realm: Realm, _ machine: Machine
     ) -> ChainProof? {
         var marks: [UInt32: Rule] = [:]
+        var marksOfDropped: Set<UInt32> = []
         var classes = 0
         for leaf in leaves {
             let passes = leaf.fate == .passes
@@ -107,12 +122,19 @@ extension EndpointProof {
             for part in parts {
                 if part.expectation.passes != passes {
                     if realm.hasFlows(part.space) { return nil }
-                } else if !add(part, leaf, realm, machine, to: &marks) {
-                    return nil
+                } else if passes {
+                    guard add(part, leaf, realm, machine, to: &marks) else { return nil }
+                } else if let bytes = leaf.state.written[Place.connectionMark] {
+                    for (_, value) in machine.values(of: bytes, in: part.space) {
+                        guard let value else { return nil }
+                        marksOfDropped.insert(UInt32(truncatingIfNeeded: value))
+                    }
                 }
             }
         }
-        return ChainProof(classes: classes, packets: leaves.count, marks: marks)
+        marksOfDropped.remove(0)
+        return ChainProof(
+            classes: classes, packets: leaves.count, marks: marks, marksOfDropped: marksOfDropped)
     }
 
     /// Notes the marks that flows are given; false where one is no number or two rules have it.

@@ -20,7 +20,8 @@ extension EndpointProof {
         }
         let passes = leaf.fate == .passes
         // Whose rule it is matters for what a flow keeps, and for what is told of a difference.
-        let byRule = passes && trial.scenario.flow == .first
+        let marks = leaf.state.written[Place.connectionMark] != nil
+        let byRule = passes && (trial.scenario.flow == .first || marks)
         switch trial.judgement.expected(of: leaf, byRule: byRule) {
         case .failure(let obscure): self.obscure(obscure.reason, leaf)
         case .success(let parts):
@@ -39,9 +40,10 @@ extension EndpointProof {
         for part in parts {
             if passes != part.expectation.passes {
                 differ(part, leaf, trial, passes ? .opens : .closes)
-            } else if passes {
-                holdChanges(part, leaf, trial)
+                continue
             }
+            if passes { holdChanges(part, leaf, trial) }
+            if trial.scenario.flow != .first { holdMark(part, leaf, trial) }
         }
     }
 
@@ -68,6 +70,19 @@ extension EndpointProof {
                 continue
             }
             hold(UInt32(truncatingIfNeeded: value), of: rule, part, leaf, trial)
+        }
+    }
+
+    /// What a later packet writes into the mark of its flow, whether it passes itself or not: the packets
+    /// after it go by the rule whose mark that is.
+    private mutating func holdMark(_ part: Expected, _ leaf: Leaf, _ trial: Trial) {
+        guard let bytes = leaf.state.written[Place.connectionMark] else { return }
+        for (space, value) in trial.machine.values(of: bytes, in: part.space) {
+            let rule = value.flatMap { marks[UInt32(truncatingIfNeeded: $0)] }
+            guard value == nil || rule != nil, rule?.id != part.expectation.rule?.id || rule == nil
+            else { continue }
+            let part = Expected(space: space, expectation: part.expectation)
+            differ(part, leaf, trial, .misattributes)
         }
     }
 

@@ -45,6 +45,8 @@ public struct EndpointProof {
     var proven: [ChainQuestion: ChainProof?] = [:]
     /// Those whose marks are credited to rules.
     var creditedChains: Set<ChainQuestion> = []
+    /// Whether those give flows that are known no other rule's mark.
+    var agreeing: [ChainQuestion: Bool] = [:]
     private let present: AddressSet
 
     /// More than so many findings of one endpoint are counted and not listed.
@@ -116,7 +118,11 @@ public struct EndpointProof {
                     .error(reply: true), .none,
                 ] { run(Scenario(family: family, way: way, flow: flow)) }
             }
-            for flow in [Scenario.Flow.first, .known(reply: false), .none] {
+            // Flows may have been forwarded before there was a table.
+            for flow in [
+                Scenario.Flow.first, .known(reply: false), .known(reply: true),
+                .error(reply: false), .error(reply: true), .none,
+            ] {
                 run(Scenario(family: family, way: .forwarded, flow: flow))
             }
         }

@@ -27,7 +27,9 @@ struct Realm {
     private static let requests4: [UInt128] = [8, 13, 15, 17]
     private static let requests6: [UInt128] = [128, 139]
     private static let errors4: [UInt128] = [3, 4, 5, 11, 12]
-    private static let errors6: [UInt128] = [1, 2, 3, 4, 137]
+    /// Connection tracking takes every type below 128 for an error (`nf_conntrack_icmpv6_error` in
+    /// net/netfilter/nf_conntrack_proto_icmpv6.c).
+    private static let errors6: [UInt128] = Array(0...127) + [137]
 
     private var isV4: Bool { scenario.family == .v4 }
     private var width: Int { scenario.addressWidth }
@@ -92,7 +94,11 @@ struct Realm {
     /// Ports where a protocol has them, requests of ICMP, and 0 elsewhere.
     private func flow(_ space: Space, layer4: Int) -> [Space] {
         let icmp = UInt128(scenario.icmp)
-        let withPorts: [ClosedRange<UInt128>] = [6...6, 17...17, 33...33, 132...132, 136...136]
+        // GRE of version 1 has its keys in place of ports (`gre_pkt_to_tuple` in
+        // net/netfilter/nf_conntrack_proto_gre.c).
+        let withPorts: [ClosedRange<UInt128>] = [
+            6...6, 17...17, 33...33, 47...47, 132...132, 136...136,
+        ]
         let others = IntervalSet<UInt128>(0...255)
             .subtracting(IntervalSet(withPorts + [1...1, 58...58])).ranges
         let requests = (isV4 ? Self.requests4 : Self.requests6).map { $0 << 8...($0 << 8 | 0xff) }
