@@ -33,7 +33,7 @@ extension Agent {
     /// before the policies are parsed.
     func resume() -> Resumption? {
         guard configuration.hostFilter == .off, let checkpoint = checkpointFile.read(),
-            checkpoint.origin == Checkpoint.currentOrigin
+            checkpoint.origin == Checkpoint.currentOrigin, checkpoint.covers(clock())
         else { return nil }
         let left = Dictionary(checkpoint.tables.map { ($0.id, $0) }) { $1 }
         let found = look(paths: checkpoint.paths, pids: configuration.pids)
@@ -96,7 +96,8 @@ extension Agent {
     /// What the tables hold that are as they were left, now that it is compiled; what is not as it
     /// was left is drift.
     func settle(_ resumption: Resumption) {
-        guard digests == resumption.checkpoint.files,
+        // The time goes on while files are read.
+        guard digests == resumption.checkpoint.files, resumption.checkpoint.covers(clock()),
             surroundings() == resumption.checkpoint.surroundings
         else { return reread(resumption.tables) }
         findDrift(since: resumption)
@@ -129,7 +130,9 @@ extension Agent {
 
     /// What a later agent may compare; nil while something is not as the files say.
     func checkpoint() -> Checkpoint? {
+        let moment = clock()
         guard isReady, configuration.hostFilter == .off, inputs.errors.isEmpty,
+            inputs.isUpToDate(at: moment),
             unsettled.isEmpty, refusedEntries.isEmpty, configuration.pids.isEmpty,
             let origin = Checkpoint.currentOrigin
         else { return nil }
@@ -156,6 +159,7 @@ extension Agent {
         }
         return Checkpoint(
             origin: origin, files: digests, surroundings: surroundings(),
-            paths: Array(Set(paths)).sorted(), tables: tables.sorted { $0.id < $1.id })
+            paths: Array(Set(paths)).sorted(), tables: tables.sorted { $0.id < $1.id },
+            since: inputs.lastExpiry(upTo: moment), until: inputs.nextExpiry(after: moment))
     }
 }

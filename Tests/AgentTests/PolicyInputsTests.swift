@@ -48,7 +48,10 @@ import Testing
         #expect(inputs.nextExpiry(after: start) == first)
         #expect(inputs.follow(start).isEmpty)
 
+        #expect(inputs.isUpToDate(at: start) && !inputs.isUpToDate(at: first))
+        #expect(inputs.lastExpiry(upTo: start) == nil)
         #expect(inputs.follow(first) == ["a.yaml"])
+        #expect(inputs.isUpToDate(at: first) && inputs.lastExpiry(upTo: first) == first)
         #expect(Self.policies(inputs) == ["later"])
         #expect(inputs.nextExpiry(after: first) == second)
 

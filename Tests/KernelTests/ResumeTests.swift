@@ -60,6 +60,36 @@ extension KernelTests {
             }
         }
 
+        /// The files are the same then, and the tables too.
+        @Test func `an agent sees what expired while none ran`() async throws {
+            try await Rig.with { rig in
+                try rig.writeTenants()
+                let end = Int64(Date().timeIntervalSince1970) + 4
+                let text = Timestamp(milliseconds: end * 1000).description
+                    .replacing(".000Z", with: "Z")
+                let policy = PolicyText.policy(PolicyText.udp("7000"))
+                try rig.write(
+                    policy.replacing("from:", with: "expires: \"\(text)\"\nfrom:"), to: "a.yaml")
+                try await rig.withAgent { _ in }
+                try await rig.withAgent { agent in
+                    #expect(await agent.agent.resumedTables == 2)
+                    let live = try policies(rig)
+                    #expect(live.contains("a-to-b"))
+                }
+                #expect(Int64(Date().timeIntervalSince1970) < end, "too slow for its moment")
+                try await Task.sleep(for: .seconds(5))
+                try await rig.withAgent { agent in
+                    #expect(await agent.agent.resumedTables == 0)
+                    let live = try policies(rig)
+                    #expect(!live.isEmpty && !live.contains("a-to-b"))
+                }
+            }
+        }
+
+        private func policies(_ rig: Rig) throws -> [String] {
+            try #require(try rig.reading(of: "b1")).state.rules.entries.map(\.rule.policy)
+        }
+
         private func make(_ difference: Difference, _ rig: Rig) async throws {
             switch difference {
             case .nothing: return

@@ -94,6 +94,16 @@ struct PolicyInputs {
         expiring.lazy.flatMap { accepted.files[$0]?.expiries ?? [] }.filter { $0 > moment }.min()
     }
 
+    /// Whether what is in force is what the files mean at a moment.
+    func isUpToDate(at moment: Timestamp) -> Bool {
+        expiring.allSatisfy { path in accepted.files[path].map { $0.at(moment) == $0 } ?? true }
+    }
+
+    /// When a policy in force expired last; nil where none has.
+    func lastExpiry(upTo moment: Timestamp) -> Timestamp? {
+        expiring.lazy.flatMap { accepted.files[$0]?.expiries ?? [] }.filter { $0 <= moment }.max()
+    }
+
     /// Whether what is in force depends on the time.
     var dependsOnTime: Bool { !expiring.isEmpty }
 

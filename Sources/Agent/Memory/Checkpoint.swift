@@ -21,6 +21,16 @@ struct Checkpoint: Codable, Sendable {
     /// Paths of namespaces that stand in no folder.
     let paths: [String]
     let tables: [Table]
+    /// When the latest policy of these files expired, and when the next will; nil where none did or will.
+    ///
+    /// Before and after that they mean something else.
+    let since: Timestamp?
+    let until: Timestamp?
+
+    /// Whether the files mean at a moment what they meant then.
+    func covers(_ moment: Timestamp) -> Bool {
+        (since.map { $0 <= moment } ?? true) && (until.map { moment < $0 } ?? true)
+    }
 
     struct Table: Codable, Sendable {
         let id: NamespaceID
