@@ -48,12 +48,17 @@ extension Agent {
     }
 
     /// Files pay with pauses for the time that their changes took.
+    ///
+    /// The first change after a while takes no more than the credit, however long it took: somebody who
+    /// mends what was saved a moment ago, on a host where that takes a second, isn't kept waiting.
     private func charge(_ paths: [String], from start: ContinuousClock.Instant) {
         let now = ContinuousClock.now
         let share = (now - start) / paths.count
         for path in paths {
-            filePaces[path, default: Pace(factor: 4, credit: .seconds(1))]
-                .spend(from: now - share, to: now)
+            var pace = filePaces[path] ?? Pace(factor: 4, credit: .seconds(1))
+            let cost = pace.isPaid(start) ? min(share, .milliseconds(250)) : share
+            pace.spend(from: now - cost, to: now)
+            filePaces[path] = pace
         }
         if filePaces.count > 64 { filePaces = filePaces.filter { !$0.value.isPaid(now) } }
     }
