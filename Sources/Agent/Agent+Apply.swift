@@ -41,7 +41,8 @@ extension Agent {
             to: holdings.keys.filter { compilation.states[$0] == nil }
                 + compilation.topology.endpoints.map(\.id),
             compileTime: compileTime, readTime: .zero)
-        trimAt = ContinuousClock.now + .seconds(1)
+        // After the checkpoint, which a large change is followed by.
+        trimAt = ContinuousClock.now + .milliseconds(2500)
     }
 
     /// Compiles what some policy files touch.

@@ -38,6 +38,10 @@ int linux_no_new_privileges(void);
 /// malloc_trim(3)
 int linux_malloc_trim(void);
 
+/// madvise(2) with MADV_DONTNEED for what dl_iterate_phdr(3) names of the program and its libraries that is
+/// never written to: segments of type PT_LOAD without PF_W (elf(5)).
+void linux_forget_program(void);
+
 static const int linux_CLONE_NEWNET = 0x40000000;
 static const long linux_NSFS_MAGIC = 0x6e736673;
 static const int linux_O_PATH = 010000000;
