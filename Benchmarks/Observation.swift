@@ -21,9 +21,8 @@ enum Observation {
                 let title = "refused and counted, \(flows) flow\(flows == 1 ? "" : "s")"
                 rates.append((title, try await flood.refused(flows: flows)))
             }
-            let listing = try flood.listing()
             try await agent.stop()
-            let unrecorded = try flood.unrecorded(listing)
+            let unrecorded = try flood.unrecorded()
             results.add("bare nft drop rule with a counter", "packets/s", target: nil, bare)
             results.add("the same behind connection tracking", "packets/s", target: nil, tracked)
             results.add(

@@ -48,21 +48,11 @@ struct RefusalRate {
         return rate
     }
 
-    /// What the agent's table does to the endpoint's packets, as `nft` lists it.
-    func listing() throws -> String { try nft("list table inet ringfence") }
-
-    /// Into the listed table, whose chain for refused flows only counts and drops.
+    /// Into the agent's table, whose chain for refused flows only counts and drops.
     ///
     /// It is what judging a packet takes, without the record of its flow. The agent has to be gone.
-    func unrecorded(_ listing: String) throws -> Double {
-        var lines = listing.split(separator: "\n").map(String.init)
-        // The flags of the owner, which `nft` doesn't know and lists as nothing.
-        lines.removeAll { $0.trimmingCharacters(in: .whitespaces) == "flags" }
-        guard let start = lines.firstIndex(of: "\tchain refused {"),
-            let end = lines[start...].firstIndex(of: "\t}")
-        else { throw BenchError("the table has no chain for refused flows:\n\(listing)") }
-        lines.replaceSubrange(start + 1..<end, with: ["\t\tcounter drop"])
-        try nft("delete table inet ringfence;" + lines.joined(separator: "\n"))
+    func unrecorded() throws -> Double {
+        try nft("flush chain inet ringfence refused; add rule inet ringfence refused counter drop")
         let (rate, sent) = try best(flows: 1)
         let after = try nft("list chain inet ringfence refused")
         guard after.contains("counter packets \(sent) ") else {

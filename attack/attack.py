@@ -80,7 +80,7 @@ def tell(outcome, took, verbose):
 
 def table(results):
     """What was tried, stopped and reported: a line for each attack, a column for each mode."""
-    print(f"\n   {'attack':22}" + "".join(f"{mode + ' ' + fabric:>24}" for mode, fabric in results))
+    print(f"\n   {'attack':22}" + "".join(f"{mode + ' ' + fabric:>27}" for mode, fabric in results))
     names = [one.title for one in ATTACKS]
     for name in names:
         cells = []
@@ -88,13 +88,13 @@ def table(results):
             found = [one for one in outcomes if one.name == name]
             cells.append(cell(found[0]) if found else ".")
         if any(one != "." for one in cells):
-            print(f"   {name:22}" + "".join(f"{one:>24}" for one in cells))
+            print(f"   {name:22}" + "".join(f"{one:>27}" for one in cells))
     for title, count in (
             ("tried", len),
             ("stopped", lambda outcomes: sum(one.is_stopped for one in outcomes)),
             ("reported", lambda outcomes: sum(one.is_reported for one in outcomes)),
             ("controls that work", lambda outcomes: sum(one.works for one in outcomes))):
-        print(f"   {title:22}" + "".join(f"{count(one):>24}" for one in results.values()))
+        print(f"   {title:22}" + "".join(f"{count(one):>27}" for one in results.values()))
 
 
 def cell(outcome):
