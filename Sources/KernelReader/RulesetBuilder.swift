@@ -52,7 +52,9 @@ struct RulesetBuilder {
         let base = attributes.first(4)?.nested.first(1).map { hook in
             let nested = attributes.first(4)?.nested
             let device = nested?.first(3).map { [$0.text] } ?? []
-            let devices = nested?.first(4)?.nested.map(\.text) ?? []
+            // NFTA_DEVICE_NAME and NFTA_DEVICE_PREFIX, which came with Linux 6.16.
+            let devices =
+                nested?.first(4)?.nested.map { $0.type == 2 ? $0.text + "*" : $0.text } ?? []
             return Chain.Base(
                 hook: UInt32(truncatingIfNeeded: hook.number),
                 priority: Int32(truncatingIfNeeded: nested?.first(2)?.number ?? 0),

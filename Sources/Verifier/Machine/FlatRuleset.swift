@@ -37,7 +37,7 @@ struct FlatRuleset {
             var places: [String: Int] = [:]
             for chain in table.chains {
                 places[chain.name] = chains.count
-                chains.append(FlatChain(table: number, chain: chain, rules: []))
+                chains.append(FlatChain(table: number, chain: chain.withDevices, rules: []))
             }
             chainNumbers.append(places)
         }

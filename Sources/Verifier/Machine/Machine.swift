@@ -56,12 +56,12 @@ struct Machine {
         var pending = [start]
         while let state = pending.popLast() {
             walk(state, &pending, visit)
-            if work > Self.limit {
-                if let last = pending.first {
-                    visit(Leaf(state: last, fate: .unknown("more kinds of packets than fit")))
-                }
-                return
+            guard work > Self.limit else { continue }
+            // All of them: what one stands for may be packets that can't be.
+            for state in pending {
+                visit(Leaf(state: state, fate: .unknown("more kinds of packets than fit")))
             }
+            return
         }
     }
 

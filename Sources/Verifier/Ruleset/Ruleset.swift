@@ -70,7 +70,7 @@ public struct Chain: Hashable, Sendable {
         public let type: String
         /// Whether what no rule decides is accepted.
         public let accepts: Bool
-        /// The devices that an ingress or egress chain hangs at; empty elsewhere.
+        /// The devices that an ingress or egress chain hangs at, prefixes of names with a star; empty elsewhere.
         public let devices: [String]
 
         public init(

@@ -16,8 +16,30 @@ struct RandomRuleset {
 
     /// The text, which starts by flushing what an earlier one made.
     mutating func text() -> String {
-        let tables = (0..<random.number(1...2)).map { table("t\($0)") }
+        var tables = (0..<random.number(1...2)).map { table("t\($0)") }
+        if random.once(in: 3) { tables.append(deviceTable()) }
         return tables.joined(separator: "\n")
+    }
+
+    /// A table at one device, which may be one that packets don't come through.
+    ///
+    /// At its ingress: what an egress drops, the observing table has already seen.
+    private mutating func deviceTable() -> String {
+        let device = random.pick([Tunnel.name, Tunnel.name, "lo"])
+        let policy = random.once(in: 4) ? "drop" : "accept"
+        let address = random.pick(Self.addresses4)
+        let port = random.pick(Self.ports)
+        let verdict = policy == "drop" ? "accept" : "drop"
+        return """
+            table netdev d0 {
+              chain ingress {
+                type filter hook ingress device "\(device)" priority \(random.pick([-10, 0, 10])); policy \(policy);
+                ip \(random.pick(["saddr", "daddr"])) \(address) \(verdict)
+                tcp dport \(port) \(verdict)
+                ip6 nexthdr udp \(verdict)
+              }
+            }
+            """
     }
 
     private mutating func table(_ name: String) -> String {
