@@ -3,12 +3,17 @@ internal import Glibc
 internal import Linux
 internal import NetTypes
 public import Rules
+internal import Synchronization
 
 /// Our table in one namespace, and the socket that owns it.
 ///
 /// As long as this value lives nobody else can change the table; when it goes, the table stays.
 public struct EndpointTable: ~Copyable, Sendable {
     let commands: NetfilterSocket
+    private let committed = Atomic<UInt64>(0)
+
+    /// How many transactions were made on this socket.
+    public var commits: UInt64 { committed.load(ordering: .relaxed) }
 
     /// The netlink port that the kernel names as the table's owner.
     public var port: UInt32 { commands.port }
@@ -56,6 +61,8 @@ public struct EndpointTable: ~Copyable, Sendable {
     /// - Parameters:
     ///   - changes: What is to come into force.
     ///   - presence: How the table is now.
+    ///   - isRepair: Whether it is in force in one transaction, whatever is missing: while somebody
+    ///     else's change stands there is nothing to be gentle with.
     ///   - ahead: Called right before each transaction in which rules go, with what goes and comes in
     ///     it: what is counted between this and the transaction is in the kernel's answer alone.
     ///   - witness: Called with what the kernel answered, before that is taken from the socket.
@@ -63,16 +70,25 @@ public struct EndpointTable: ~Copyable, Sendable {
     /// - Throws: What the kernel refused, or what `ahead` throws; the table is left between the old
     ///   state and the new one: read it again.
     public func apply(
-        _ changes: Changeset, presence: Presence,
+        _ changes: Changeset, presence: Presence, isRepair: Bool = false,
         ahead: (Changeset) throws(NftablesError) -> Void = { _ in }, witness: Witness? = nil
     ) throws(NftablesError) -> Retired {
         switch presence {
+        case .absent where isRepair: return try replace(nothing: true, with: changes, witness)
         case .absent:
             try create(with: changes)
             return Retired()
         case .damaged:
             if !changes.rules.removed.isEmpty { try ahead(changes) }
-            return try replace(with: changes, witness)
+            return try replace(nothing: false, with: changes, witness)
+        case .orphaned where isRepair, .owned where isRepair:
+            if !changes.rules.removed.isEmpty { try ahead(changes) }
+            var batch = Batch()
+            batch.addTable()
+            batch.add(changes)
+            var retired = try commit(batch, witness)
+            try settle(&retired)
+            return retired
         case .orphaned: try takeOver()
         case .owned: break
         }
@@ -106,10 +122,10 @@ public struct EndpointTable: ~Copyable, Sendable {
     }
 
     private func replace(
-        with changes: Changeset, _ witness: Witness?
+        nothing isAbsent: Bool, with changes: Changeset, _ witness: Witness?
     ) throws(NftablesError) -> Retired {
         var batch = Batch()
-        batch.deleteTable()
+        if !isAbsent { batch.deleteTable() }
         batch.addTable()
         batch.addSets()
         batch.addChains(policy: .drop)
@@ -186,7 +202,10 @@ public struct EndpointTable: ~Copyable, Sendable {
                         SystemError("nf_tables", on: Program.tableName, code: answer.code),
                         kernelText: answer.text)
                 }
-                if message.sequence == last { return retired }
+                if message.sequence == last {
+                    committed.add(1, ordering: .relaxed)
+                    return retired
+                }
             }
         }
     }

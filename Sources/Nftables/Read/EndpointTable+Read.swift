@@ -21,6 +21,12 @@ extension EndpointTable {
         return reading
     }
 
+    /// Whether the table is there and owned by this socket: nobody else can have changed it then.
+    public func isOwned() throws(NftablesError) -> Bool {
+        let table = try commands.get(NFT_MSG_GETTABLE, build: Question.table)
+        return table?.attributes.first(UInt16(NFTA_TABLE_OWNER.rawValue))?.number == UInt64(port)
+    }
+
     /// Reads the counters alone.
     public func counts() throws(NftablesError) -> TableCounts { try remains().counts }
 
