@@ -63,6 +63,9 @@ extension Agent {
         apply(to: failed, compileTime: .zero, readTime: .zero)
     }
 
+    /// Brings one endpoint into its state, whatever the kernel holds of it.
+    func reapply(_ id: NamespaceID) { apply(to: [id], compileTime: .zero, readTime: .zero) }
+
     /// What an endpoint should hold; a namespace that is nobody's any more is closed.
     func wanted(_ id: NamespaceID) -> EndpointState {
         compilation.states[id] ?? EndpointState(own: observed[id]?.addresses ?? [])
@@ -75,22 +78,26 @@ extension Agent {
         let held: EndpointState?
         let wanted: EndpointState
         let witness: ChangeWitness
+        let isRepair: Bool
 
         /// Comes into force on some thread; what is counted is written down at every step.
         func apply() -> Outcome {
             var outcome = Outcome()
             do throws(NftablesError) {
                 let changes = wanted.changes(from: held)
+                // Whoever listens has the kernel make a message of each element.
+                if changes.count > Agent.mostHeard { try? tenure.rulesets.leave() }
                 let answered: EndpointTable.Witness = { retired, digest in
                     outcome.retired += retired
                     witness.answered(retired, digest)
                 }
                 outcome.retired = try tenure.table.apply(
-                    changes, presence: presence,
+                    changes, presence: presence, isRepair: isRepair,
                     ahead: { (stage) throws(NftablesError) in
                         outcome.going += try witness.prepare(tenure.table, stage)
                     },
                     witness: changes.rules.removed.isEmpty ? nil : answered)
+                outcome.wasHeard = changes.count <= Agent.mostHeard
                 outcome.ruleset = try? tenure.table.generation()
             } catch {
                 outcome.error = error
@@ -106,6 +113,8 @@ extension Agent {
         var going: [Journal.Going] = []
         /// Where the change left the namespace's rulesets.
         var ruleset: RulesetGeneration?
+        /// Whether somebody listened meanwhile for what others do.
+        var wasHeard = false
         var error: NftablesError?
     }
 
@@ -131,7 +140,8 @@ extension Agent {
                 held: holding?.state, wanted: wanted,
                 witness: ChangeWitness(
                     journal: journal, endpoint: endpointName(id), id: id,
-                    held: holding?.state?.rules ?? [:], isSocketKept: keeper?.isKept(id) ?? false))
+                    held: holding?.state?.rules ?? [:], isSocketKept: keeper?.isKept(id) ?? false),
+                isRepair: drift[id] != nil)
         }
         // Nothing may be left to write while nothing has a number yet: where no endpoint is there,
         // and where an earlier agent was killed before it could write down which generation it was.
@@ -232,6 +242,7 @@ extension Agent {
                 ruleset: outcome.ruleset)
             keep(work.tenure)
         }
+        if !outcome.wasHeard { surveySoon(work.id) }
         carry(carried, of: work.id)
         tellDrift(of: work.id, isRepaired: outcome.error == nil)
     }

@@ -22,7 +22,6 @@ extension Agent {
 
     /// Tells whoever listens.
     func tell(_ event: AgentEvent) {
-        if case .drift(let record) = event, record.isRepaired { driftRepairs += 1 }
         observer?.tell(event)
         for number in streams.keys { streams[number]?.tell(event) }
     }

@@ -9,8 +9,16 @@ internal import Store
 extension Agent {
     /// Generations, lives of agents and drift, the latest first: so many of each at most.
     public func history(limit: Int) async throws -> HistoryReport {
+        keepDrift()
         await store.flush()
         return try await store.history(limit: limit)
+    }
+
+    /// The recorded drift that is asked for, the latest last.
+    public func drift(_ question: DriftQuestion) async throws -> DriftReport {
+        keepDrift()
+        await store.flush()
+        return DriftReport(drift: try await store.drift(question))
     }
 
     /// The recorded violations that are asked for, the latest last; nil for a cursor that isn't one.

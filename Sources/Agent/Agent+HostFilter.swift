@@ -68,6 +68,7 @@ extension Agent {
         failure = failure ?? refused
         if posts != self.posts {
             try stand(posts, filter)
+            tellUnguarded(self.posts ?? [:], now: posts, known)
             self.posts = posts
         }
         guarded = known.intersection(standing)
@@ -168,7 +169,7 @@ extension Agent {
         if let first = failures.values.first { throw first }
     }
 
-    private func inHostNamespace<Outcome>(
+    func inHostNamespace<Outcome>(
         _ body: () throws(BPFError) -> Outcome
     ) throws(BPFError) -> Outcome {
         var outcome: Result<Outcome, BPFError>?
@@ -213,6 +214,7 @@ extension Agent {
         guarded = Set(observed.keys.filter { filter.knownNumber(of: $0) != nil })
         watch(filter.eventsDescriptor, .hostRefusals)
         sweepAt = ContinuousClock.now + Self.sweepInterval
+        guardsDue = ContinuousClock.now + .seconds(1)
         return filter
     }
 

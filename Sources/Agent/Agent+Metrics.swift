@@ -91,7 +91,8 @@ extension Agent {
             rest: MetricsReport(
                 status: status, refused: pairs(), notRecorded: notRecorded(inside: inside),
                 apply: applyTimes, savedToEnforced: savedToEnforced, parseErrors: parseErrors,
-                driftRepairs: driftRepairs, mapFill: mapFill(), history: store.condition))
+                driftRepairs: driftRepairs, drift: driftCounts, mapFill: mapFill(),
+                history: store.condition))
     }
 
     /// How full the fullest map of each kind is.

@@ -104,6 +104,7 @@ extension Agent {
             case .success(let entry):
                 keeper?.takenOver(found.id)
                 take(entry.tenure)
+                surveySoon(found.id)
                 observed[found.id] = entry.observed
                 refusedEntries[found.id] = nil
                 if let holding = entry.holding { holdings[found.id] = holding }
@@ -151,6 +152,13 @@ extension Agent {
         }
         idOfSlot[tenure.slot] = nil
         resting[Source.links.token(tenure.slot)] = nil
+        resting[Source.rulesets.token(tenure.slot)] = nil
+        if driftBook.hasGrown { keepDrift() }
+        driftBook.leave(id)
+        drift[id] = nil
+        otherTables[id] = nil
+        unsurveyed.remove(id)
+        ledger.otherTables?[id] = nil
         observed[id] = nil
         watchedRefusals[id] = nil
         refusalPaces[id] = nil
@@ -160,6 +168,7 @@ extension Agent {
         tenures[tenure.id] = tenure
         idOfSlot[tenure.slot] = tenure.id
         watch(tenure.monitor.descriptor, .links, tenure.slot)
+        watch(tenure.rulesets.rawValue, .rulesets, tenure.slot)
         if let descriptor = tenure.log?.refusals.rawValue {
             watch(descriptor, .refusals, tenure.slot)
         } else {

@@ -1,6 +1,7 @@
 internal import Linux
 internal import Logging
 internal import NetTypes
+internal import Nftables
 internal import Policy
 
 /// Somebody who makes the agent look at links and namespaces, perhaps without a pause.
@@ -46,12 +47,14 @@ extension Agent {
         case .mounts:
             return Origin(
                 caller: .folders, descriptor: source.folders.mountsDescriptor, interest: .priority)
-        case .links:
+        case .links, .rulesets:
             guard let id = idOfSlot[token & (1 << 56 - 1)], id != host, let tenure = tenures[id]
             else { return nil }
             return Origin(
                 caller: endpoint(id).map { .tenant($0.tenant) } ?? .nobody,
-                descriptor: tenure.monitor.descriptor, interest: .readable)
+                descriptor: token >> 56 == Source.links.rawValue
+                    ? tenure.monitor.descriptor : tenure.rulesets.rawValue,
+                interest: .readable)
         default: return nil
         }
     }

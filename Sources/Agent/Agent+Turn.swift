@@ -13,6 +13,7 @@ enum Source: UInt64 {
     case refusals = 6
     case hostRefusals = 7
     case time = 8
+    case rulesets = 9
 
     /// The kind in the high byte, the namespace's slot or the pid in the rest.
     func token(_ slot: UInt64 = 0) -> UInt64 { rawValue << 56 | slot }
@@ -23,6 +24,7 @@ extension Agent {
     func turn(_ tokens: [UInt64]) -> Duration? {
         guard isReady else { return nil }
         var surroundings: [UInt64] = []
+        var rulesets: [UInt64] = []
         for token in tokens.sorted() {
             switch Source(rawValue: token >> 56) {
             case .policies: policiesChanged()
@@ -30,9 +32,11 @@ extension Agent {
             case .refusals: refusalsLogged(token & (1 << 56 - 1))
             case .hostRefusals: hostRefusalsLogged()
             case .time: timeMoved()
+            case .rulesets: rulesets.append(token)
             case nil: continue
             }
         }
+        if !rulesets.isEmpty { rulesetsChanged(rulesets) }
         surroundingsChanged(surroundings)
         return untilNextDue(ContinuousClock.now)
     }
@@ -75,6 +79,9 @@ extension Agent {
         readDueRefusals(now)
         if let hostRefusalsDue, hostRefusalsDue <= now { readHostRefusalsAtPace() }
         sweepHostFilter(now)
+        checkGuards(now)
+        surveyDue(now)
+        if let driftDue, driftDue <= now { keepDrift() }
         if let saveAt, saveAt <= now { save() }
         if let checkpointAt, checkpointAt <= now { writeCheckpoint() }
         if let trimAt, trimAt <= now {
@@ -83,6 +90,7 @@ extension Agent {
         }
         let due = [
             retryAt, lookAgainAt, saveAt, checkpointAt, trimAt, hostRefusalsDue, sweepAt,
+            surveyAt, driftDue, guardsDue,
             unsettled.values.min(),
             watchedRefusals.values.min().map { max($0, allRefusalsPace.next(now)) },
             resting.values.map(\.end).min(),

@@ -69,7 +69,15 @@ public actor Agent {
     var holdings: [NamespaceID: Holding] = [:]
     var retryAt: ContinuousClock.Instant?
     /// What somebody did to tables that are not mended yet, in words.
-    var drift: [NamespaceID: String] = [:]
+    var drift: [NamespaceID: OpenDrift] = [:]
+    var driftBook: DriftBook
+    /// When to tell what grew.
+    var driftDue: ContinuousClock.Instant?
+    /// What others have on hooks beside our tables.
+    var otherTables: [NamespaceID: OtherTables] = [:]
+    /// Namespaces whose other tables have to be looked at, and when.
+    var unsurveyed: Set<NamespaceID> = []
+    var surveyAt: ContinuousClock.Instant?
 
     // The host ends of the veths.
     var hostFilter: HostFilter?
@@ -86,6 +94,8 @@ public actor Agent {
     /// The rules that the host filter holds of each endpoint.
     var heldByHostFilter: [NamespaceID: RuleTable] = [:]
     var sweepAt: ContinuousClock.Instant?
+    /// When to look whether the programs still stand.
+    var guardsDue: ContinuousClock.Instant?
     var hostRefusalsDue: ContinuousClock.Instant?
     var hostRefusalsPace = Pace()
 
@@ -133,6 +143,7 @@ public actor Agent {
     var savedToEnforced = Histogram()
     var parseErrors: UInt64 = 0
     var driftRepairs: UInt64 = 0
+    var driftCounts: [DriftRecord.Kind: UInt64] = [:]
     /// What was last told to be refused and in no pair: it never shrinks.
     var toldNotRecorded = Tally()
 
@@ -159,6 +170,7 @@ public actor Agent {
         watcher = try DirectoryWatcher(PolicyDirectory(configuration.policies))
         source = try NamespaceSource(folders: configuration.namespaceFolders)
         started = clock()
+        driftBook = DriftBook(series: String(started.milliseconds, radix: 36))
         ledgerFile = LedgerFile(directory: configuration.stateDirectory)
         announced = Announcements(directory: configuration.stateDirectory)
         journal = Journal(directory: configuration.stateDirectory)

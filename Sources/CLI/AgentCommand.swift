@@ -125,6 +125,10 @@ struct Answers: AgentQueries, EndpointRegistry {
         try await agent.history(limit: limit)
     }
 
+    func drift(_ question: DriftQuestion) async throws -> DriftReport {
+        try await agent.drift(question)
+    }
+
     func metrics() async throws -> MetricsReport { try await agent.metrics() }
 
     func events() -> AsyncStream<AgentEvent> { agent.events() }

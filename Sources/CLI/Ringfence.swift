@@ -26,7 +26,7 @@ struct Ringfence: AsyncParsableCommand {
                 subcommands: [
                     StatusCommand.self, ViolationsCommand.self, CountersCommand.self,
                     FlowsCommand.self, RulesCommand.self, MatrixCommand.self, TopCommand.self,
-                    HistoryCommand.self,
+                    HistoryCommand.self, DriftCommand.self,
                 ]),
             CommandGroup(
                 name: "Prove it:", subcommands: [AuditCommand.self, VerifyCommand.self]),

@@ -95,12 +95,7 @@ extension HostFilter {
     private func attach(
         _ hook: Hook, _ program: borrowing Descriptor, to interface: Int32
     ) throws(BPFError) {
-        let usesLinks =
-            switch configuration.attachment {
-            case .tcx: true
-            case .clsact: false
-            case .auto: hook.hasLinks(on: interface)
-            }
+        let usesLinks = usesLinks(hook, on: interface)
         let marker = Self.filterMarker(linkPath(interface, hook))
         if usesLinks {
             try link(hook, program, to: interface)
@@ -117,6 +112,36 @@ extension HostFilter {
             }
             Pinned.remove(linkPath(interface, hook))
         }
+    }
+
+    private func usesLinks(_ hook: Hook, on interface: Int32) -> Bool {
+        switch configuration.attachment {
+        case .tcx: true
+        case .clsact: false
+        case .auto: hook.hasLinks(on: interface)
+        }
+    }
+
+    /// The programs of ours that don't stand where they should, by interface.
+    ///
+    /// The calling thread has to be in the host namespace. An interface that can't be asked is left out: it
+    /// is gone, or the next word of it tells.
+    public func absentPrograms() -> [Int32: [String]] {
+        var absent: [Int32: [String]] = [:]
+        for hook in Hook.allCases {
+            let ours =
+                try? hook == .fromEndpoint
+                ? ProgramInfo(programs.from).id : ProgramInfo(programs.to).id
+            guard let ours else { continue }
+            for interface in posts.keys {
+                let stands =
+                    try? usesLinks(hook, on: interface)
+                    ? hook.programs(on: interface).contains { $0.program == ours }
+                    : hook.filter(on: interface) == ours
+                if stands == false { absent[interface, default: []].append(hook.program) }
+            }
+        }
+        return absent
     }
 
     /// Makes sure that the program that is pinned to the hook is this one.

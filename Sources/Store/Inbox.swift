@@ -36,6 +36,11 @@ struct Inbox: Sendable {
     }
 
     mutating func take(_ drift: DriftRecord) {
+        // Something that happens again and again waits once.
+        if let id = drift.id, let place = batch.drift.lastIndex(where: { $0.id == id }) {
+            batch.drift[place] = drift
+            return
+        }
         guard hasRoom else { return }
         batch.drift.append(drift)
     }

@@ -89,6 +89,24 @@ extension Store {
         }
     }
 
+    /// The drift that is asked for, the latest last.
+    public func drift(_ question: DriftQuestion) async throws(StoreError) -> [DriftRecord] {
+        try await reading { database in
+            try Row.fetchAll(
+                database,
+                sql: """
+                    SELECT * FROM drift WHERE coalesce(last, found) >= ?
+                    AND (? IS NULL OR tenant = ?)
+                    ORDER BY coalesce(last, found) DESC, id DESC LIMIT ?
+                    """,
+                arguments: [
+                    question.since?.milliseconds ?? .min, kept(question.tenant),
+                    kept(question.tenant), question.limit,
+                ]
+            ).reversed().map { try DriftRecord($0) }
+        }
+    }
+
     /// Generations, lives of agents, drift, and how the store is; so many of each at most.
     public func history(limit: Int = 100) async throws(StoreError) -> HistoryReport {
         HistoryReport(

@@ -110,6 +110,15 @@ final class FakeAgent: AgentQueries {
         HistoryReport(generations: [], runs: [])
     }
 
+    func drift(_ question: DriftQuestion) async throws -> DriftReport {
+        DriftReport(drift: [DriftRecord.sample].filter(question.matches))
+    }
+
+    /// Tells of drift.
+    func emit(_ record: DriftRecord) {
+        for reader in state.withLock(\.readers) { reader.yield(.drift(record)) }
+    }
+
     func metrics() async throws -> MetricsReport {
         MetricsReport(
             status: await status(),
@@ -142,4 +151,12 @@ extension Violation {
             ports: .init(source: 40_000, destination: port), direction: .egress, reason: .noRule,
             packets: 1, bytes: 60, generation: 17)
     }
+}
+
+extension DriftRecord {
+    /// Another table that somebody made.
+    static let sample = DriftRecord(
+        id: "1-1", found: Timestamp(milliseconds: 1000), tenant: "shop", endpoint: "shop-1",
+        kind: .otherTable, change: "table ip evil: added", process: "nft", pid: 4711, user: 0,
+        login: 1000, isRepaired: false, times: 2, last: Timestamp(milliseconds: 2000))
 }

@@ -40,6 +40,29 @@ struct FollowTests {
         }
     }
 
+    @Test func `drift comes one by one, the recorded first, and no other events`() async throws {
+        let agent = FakeAgent()
+        var more = DriftRecord.sample
+        more.times = 3
+        let (other, grown) = (
+            DriftRecord(found: more.found, endpoint: "x", change: "", isRepaired: true), more
+        )
+        try await withServer(agent) { client, _ in
+            let question = DriftQuestion(since: Timestamp(milliseconds: 1500), tenant: "shop")
+            #expect(try await client.drift(question).drift == [.sample])
+            #expect(try await client.drift(DriftQuestion(tenant: "db")).drift == [])
+            var seen: [StreamedDrift] = []
+            try await client.followDrift(question) { event in
+                seen.append(event)
+                guard seen.count == 1 else { return agent.stop() }
+                agent.emit(.sample(1))
+                agent.emit(other)
+                agent.emit(grown)
+            }
+            #expect(seen == [.drift(.sample), .drift(grown)])
+        }
+    }
+
     @Test func `a silent stream has heartbeats, which the client leaves out`() async throws {
         let agent = FakeAgent()
         try await withServer(agent, heartbeat: .milliseconds(5)) { client, _ in

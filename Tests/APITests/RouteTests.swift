@@ -59,7 +59,7 @@ struct RouteTests {
             "/v2/status", 404,
             #"{"error":"there is no /v2/status","fix":"use one of /v1/status, /v1/tenants, "#
                 + #"/v1/endpoints, /v1/rules, /v1/flows, /v1/counters, /v1/violations, "#
-                + #"/v1/matrix, /v1/history, /v1/events, /metrics, /healthz, /readyz, "#
+                + #"/v1/matrix, /v1/history, /v1/drift, /v1/events, /metrics, /healthz, /readyz, "#
                 + #"/openapi.json"}"# + "\n"
         ),
     ])

@@ -56,6 +56,38 @@ struct ReportTests {
                 """)
     }
 
+    @Test func `drift says what, who, how often, and whether it is repaired`() {
+        let report = DriftReport(drift: [
+            DriftRecord(
+                found: Self.moment, tenant: "shop", endpoint: "web", kind: .ownTable,
+                change: "the table was gone", process: "nft", pid: 42, user: 0, login: 1000,
+                isRepaired: true, repairMilliseconds: 1.25),
+            DriftRecord(
+                found: Self.moment, endpoint: "db", kind: .otherTable,
+                change: "table ip evil\u{1b}: added", process: "nft", pid: 43, isRepaired: false,
+                times: 2000, last: Self.moment),
+            DriftRecord(
+                found: Self.moment, endpoint: "db", kind: .otherTableGone,
+                change: "table ip x: gone", isRepaired: false),
+        ])
+        #expect(
+            report.text(TextForm()) == """
+                drift:
+                FOUND                     ENDPOINT  CHANGE                      BY                                         TIMES  REPAIRED
+                2026-01-02T03:04:05.678Z  shop/web  the table was gone          nft, pid 42, uid 0, logged in as uid 1000      1  in 1.25 ms
+                2026-01-02T03:04:05.678Z  db        table ip evil\\u{1b}: added  nft, pid 43, user unknown                   2000  no
+                2026-01-02T03:04:05.678Z  db        table ip x: gone            unknown                                        1  gone
+
+                """)
+        #expect(
+            report.drift[1].line
+                == "2026-01-02T03:04:05.678Z db: table ip evil\\u{1b}: added (2000 times); "
+                + "by nft, pid 43, user unknown; repaired: no")
+        let widest = report.text(TextForm(width: 80)).split(separator: "\n").map(\.count).max()
+        #expect(widest ?? 0 <= 80)
+        #expect(DriftReport(drift: []).text(TextForm()) == "drift: none\n")
+    }
+
     static let counters = CountersReport(
         since: moment,
         rules: [

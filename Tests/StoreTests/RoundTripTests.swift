@@ -10,6 +10,30 @@ import Testing
     init() throws { scratch = try Scratch() }
 
     @Test(arguments: [false, true])
+    func `drift that happens again stays one record`(_ isWrittenBetween: Bool) async throws {
+        let store = scratch.store()
+        var record = DriftRecord(
+            id: "a-1", found: Sample.start, tenant: "shop", endpoint: "shop-1", kind: .otherTable,
+            change: "table ip x: added", process: "nft", pid: 7, user: 1, login: 1000,
+            isRepaired: false)
+        store.record(record)
+        if isWrittenBetween { await store.flush() }
+        record.times = 2000
+        record.last = Sample.moment(900)
+        record.isRepaired = true
+        record.repairMilliseconds = 1.5
+        store.record(record)
+        store.record(Sample.drift(500))
+        await store.flush()
+
+        #expect(try await store.drift(DriftQuestion()) == [Sample.drift(500), record])
+        #expect(try await store.drift(DriftQuestion(since: Sample.moment(800))) == [record])
+        #expect(try await store.drift(DriftQuestion(tenant: "db")) == [])
+        #expect(try await store.drift(DriftQuestion(limit: 1)) == [record])
+        await store.close()
+    }
+
+    @Test(arguments: [false, true])
     func `what was recorded is there after a restart`(_ isReopened: Bool) async throws {
         var store = scratch.store()
         var bare = Violation(

@@ -50,6 +50,29 @@ public struct APIClient: Sendable {
         try await report("/v1/history?limit=\(limit)")
     }
 
+    /// The recorded drift that is asked for.
+    public func drift(_ question: DriftQuestion = DriftQuestion()) async throws -> DriftReport {
+        try await report(
+            "/v1/drift" + query(parameters(question) + [("limit", "\(question.limit)")]))
+    }
+
+    /// Hands over drift as it comes, until the agent stops or the task is cancelled.
+    ///
+    /// What was recorded from `since` on comes first. The next is read when `body` has returned.
+    public func followDrift(
+        _ question: DriftQuestion = DriftQuestion(),
+        _ body: (StreamedDrift) async throws -> Void
+    ) async throws {
+        let path = "/v1/drift" + query([("follow", "true")] + parameters(question))
+        try await forEachLine(of: path) { line in
+            try await body(try Self.read(StreamedDrift.self, line, from: path))
+        }
+    }
+
+    private func parameters(_ question: DriftQuestion) -> [(String, String?)] {
+        [("since", question.since?.description), ("tenant", question.tenant)]
+    }
+
     /// The recorded violations that are asked for; all of them as they are.
     public func violations(
         _ question: ViolationsQuestion = ViolationsQuestion()

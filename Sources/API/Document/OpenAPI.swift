@@ -64,6 +64,22 @@ enum OpenAPI {
             "/v1/history", "history", "What changed and when.", "History",
             parameters: [Parameters.historyLimit]),
         Operation(
+            "/v1/drift", "drift", "What others changed in the kernel, and who it was.",
+            parameters: [
+                Parameters.driftSince, Parameters.driftTenant, Parameters.driftFollow,
+                Parameters.driftLimit,
+            ],
+            answers: [
+                ("application/json", .named("DriftReport")),
+                (
+                    "application/x-ndjson",
+                    .string(
+                        "With follow=true: a Drift a line, or `{\"lost\":3}` where so many came "
+                            + "faster than they were read; empty lines are signs of life. One "
+                            + "that happens again comes again, with the same id and more times.")
+                ),
+            ]),
+        Operation(
             "/v1/events", "events", "What happens, as it happens, until somebody hangs up.",
             parameters: Parameters.violationFilters,
             answers: [

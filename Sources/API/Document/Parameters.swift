@@ -14,6 +14,16 @@ enum Parameters {
         "tenant", "Only what has this tenant at either end.", .pattern(NameForm.name.pattern))
     static let flowsTenant = parameter(
         "tenant", "Only flows of this tenant's endpoints.", .pattern(NameForm.name.pattern))
+    static let driftTenant = parameter(
+        "tenant", "Only drift at this tenant's endpoints.", .pattern(NameForm.name.pattern))
+    static let driftLimit = parameter(
+        "limit", "How many at most; the latest are taken, 1,000 if nothing is said.",
+        .integer(1...Query.most))
+    static let driftSince = parameter(
+        "since", "Leaves out what went on before only. \(timeHelp)", time)
+    static let driftFollow = parameter(
+        "follow",
+        "Go on with new ones as they come, a line of JSON each; limit then means nothing.", .flag)
     static let source = parameter("source", "Only what this party sent. \(partyHelp)", party)
     static let destination = parameter(
         "destination", "Only what was for this party. \(partyHelp)", party)

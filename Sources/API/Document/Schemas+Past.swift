@@ -100,15 +100,25 @@ extension Schemas {
                 optional: ["stopped": .moment])
         ),
         (
+            "DriftReport",
+            .record(
+                "Drift that was recorded, the latest last.",
+                ["drift": .list(of: .named("Drift"))])
+        ),
+        (
             "Drift",
             .record(
-                "Kernel state that was not what the agent had written, and who did it.",
+                "Kernel state that was not what the agent had written, or what others put beside "
+                    + "it, and who did it, where the kernel tells.",
                 [
                     "found": .moment, "endpoint": .string(), "change": .string(),
                     "isRepaired": .flag,
                 ],
                 optional: [
-                    "tenant": .string(), "process": .string(), "pid": .count, "user": .count,
+                    "id": .string("One that comes again with the same id has grown."),
+                    "tenant": .string(), "kind": .words(DriftRecord.Kind.self),
+                    "process": .string(), "pid": .count, "user": .count, "login": .count,
+                    "repairMilliseconds": .number, "times": .count, "last": .moment,
                 ])
         ),
         (

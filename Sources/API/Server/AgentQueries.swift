@@ -33,6 +33,9 @@ public protocol AgentQueries: Sendable {
     /// Generations, lives of agents and drift, as far as they were kept: so many of each at most.
     func history(limit: Int) async throws -> HistoryReport
 
+    /// The recorded drift that is asked for, the latest last.
+    func drift(_ question: DriftQuestion) async throws -> DriftReport
+
     /// Everything that is measured.
     func metrics() async throws -> MetricsReport
 

@@ -8,13 +8,16 @@ struct EventFeed: Sendable {
     enum Form: Sendable {
         /// Violations and losses, a line of JSON each.
         case violationLines
+        /// Drift and losses, a line of JSON each.
+        case driftLines
         /// Every event, as the WHATWG's HTML standard defines server-sent events.
         case serverSent
     }
 
-    private let recorded: [Violation]
+    private let recorded: [AgentEvent]
     private let missed: UInt64
-    private let question: ViolationsQuestion
+    /// Whether an event that is new is asked for.
+    private let matches: @Sendable (AgentEvent) -> Bool
     private let live: AsyncStream<AgentEvent>
     private let form: Form
     private let heartbeat: Duration
@@ -27,10 +30,29 @@ struct EventFeed: Sendable {
         // Asked for before the recorded ones are read, so that none falls between the two.
         live = agent.events()
         let report = question.since == nil ? nil : try await agent.violations(question)
-        recorded = report?.violations ?? []
+        recorded = (report?.violations ?? []).map { .violation($0) }
         missed = report?.notRecorded ?? 0
-        self.question = question
+        matches = { event in
+            guard case .violation(let violation) = event else { return true }
+            return question.matches(violation)
+        }
         self.form = form
+        self.heartbeat = heartbeat
+    }
+
+    /// Recorded drift comes first where the question says since when.
+    init(
+        of agent: any AgentQueries, _ question: DriftQuestion, heartbeat: Duration
+    ) async throws {
+        live = agent.events()
+        let report = question.since == nil ? nil : try await agent.drift(question)
+        recorded = (report?.drift ?? []).map { .drift($0) }
+        missed = 0
+        matches = { event in
+            guard case .drift(let record) = event else { return true }
+            return question.matches(record)
+        }
+        form = .driftLines
         self.heartbeat = heartbeat
     }
 
@@ -72,21 +94,18 @@ struct EventFeed: Sendable {
 
     private func feed(_ sink: LineSink) async {
         let known = Set(recorded)
-        for violation in recorded { await sink.send(.violation(violation)) }
-        for await event in live where isWanted(event, known) { await sink.send(event) }
+        for event in recorded { await sink.send(event) }
+        for await event in live where matches(event) && !known.contains(event) {
+            await sink.send(event)
+        }
         await sink.beat()
-    }
-
-    private func isWanted(_ event: AgentEvent, _ known: Set<Violation>) -> Bool {
-        guard case .violation(let violation) = event else { return true }
-        return question.matches(violation) && !known.contains(violation)
     }
 }
 
 extension EventFeed.Form {
     fileprivate var contentType: String {
         switch self {
-        case .violationLines: "application/x-ndjson"
+        case .violationLines, .driftLines: "application/x-ndjson"
         case .serverSent: "text/event-stream"
         }
     }
@@ -94,7 +113,7 @@ extension EventFeed.Form {
     /// What a reader gets now and then, so that it knows that it is heard.
     var heartbeat: [UInt8] {
         switch self {
-        case .violationLines: Array("\n".utf8)
+        case .violationLines, .driftLines: Array("\n".utf8)
         case .serverSent: Array(":\n\n".utf8)
         }
     }
@@ -107,6 +126,12 @@ extension EventFeed.Form {
             case .violation(let violation): return line(StreamedViolation.violation(violation))
             case .lost(let count): return line(StreamedViolation.lost(count))
             case .generation, .drift, .errors: return nil
+            }
+        case .driftLines:
+            switch event {
+            case .drift(let record): return line(StreamedDrift.drift(record))
+            case .lost(let count): return line(StreamedDrift.lost(count))
+            case .generation, .violation, .errors: return nil
             }
         case .serverSent:
             guard let (name, data) = named(event) else { return nil }

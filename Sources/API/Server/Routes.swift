@@ -19,7 +19,8 @@ struct Routes: Sendable {
     /// What `GET` is answered on.
     static let paths = [
         "/v1/status", "/v1/tenants", "/v1/endpoints", "/v1/rules", "/v1/flows", "/v1/counters",
-        "/v1/violations", "/v1/matrix", "/v1/history", "/v1/events", "/metrics", "/healthz",
+        "/v1/violations", "/v1/matrix", "/v1/history", "/v1/drift", "/v1/events", "/metrics",
+        "/healthz",
         "/readyz", "/openapi.json",
     ]
 
@@ -39,6 +40,7 @@ struct Routes: Sendable {
                 .response(to: request)
         }
         router.get("/v1/violations") { request, _ in try await violations(request) }
+        router.get("/v1/drift") { request, _ in try await drift(request) }
         router.get("/metrics") { request, _ in
             _ = try Query(request, allowed: [])
             return Response(
@@ -129,6 +131,20 @@ struct Routes: Sendable {
             return try Response(json: report)
         }
         return try await EventFeed(of: agent, question, as: .violationLines, heartbeat: heartbeat)
+            .response(to: request)
+    }
+}
+
+extension Routes {
+    private func drift(_ request: Request) async throws -> Response {
+        let query = try Query(request, allowed: ["since", "tenant", "follow", "limit"])
+        let question = DriftQuestion(
+            since: try query.timestamp("since"), tenant: try query.tenant(),
+            limit: try query.limit())
+        guard try query.flag("follow") else {
+            return try Response(json: try await agent.drift(question))
+        }
+        return try await EventFeed(of: agent, question, heartbeat: heartbeat)
             .response(to: request)
     }
 }

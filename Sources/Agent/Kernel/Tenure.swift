@@ -16,6 +16,8 @@ final class Tenure: Sendable {
     let slot: UInt64
     let monitor: RouteMonitor
     let table: EndpointTable
+    /// What others do to the namespace's rulesets.
+    let rulesets: RulesetMonitor
     /// Whether the socket that owns the table is an earlier agent's.
     let isInherited: Bool
     /// Nil where another program listens to the log group.
@@ -47,6 +49,7 @@ final class Tenure: Sendable {
         let route: RouteSocket
         let netfilter: NetfilterSocket
         let log: Log?
+        let rulesets: RulesetMonitor
     }
 
     init(
@@ -55,7 +58,8 @@ final class Tenure: Sendable {
         let sockets = try namespace.run { () throws(SystemError) in
             Sockets(
                 monitor: try RouteMonitor(), route: try RouteSocket(),
-                netfilter: try NetfilterSocket(), log: try Log.unlessTaken())
+                netfilter: try NetfilterSocket(), log: try Log.unlessTaken(),
+                rulesets: try RulesetMonitor())
         }
         let inherited = try keeper?.take(namespace.id)
         isInherited = inherited != nil
@@ -69,6 +73,8 @@ final class Tenure: Sendable {
         } else {
             table = EndpointTable(sockets.netfilter)
         }
+        rulesets = sockets.rulesets
+        try rulesets.ignore(port: table.port)
     }
 
     /// The links and addresses that the namespace has now.

@@ -25,6 +25,11 @@ struct Ledger: Codable {
     /// What was last read of each table that is there: where a namespace goes while no agent runs,
     /// that is all there is.
     var tables: [NamespaceID: TableTotals]?
+    /// Other tables with chains on hooks, as they were last known: what an agent finds at its start is
+    /// drift only if it is new.
+    var otherTables: [NamespaceID: [String]]?
+    /// Programs of others beside the host filter, as they were last known.
+    var otherPrograms: [NamespaceID: [String]]?
     /// What the host filter had refused at endpoints that it no longer guards.
     var hostRefused: Count?
     /// The same of frames that were nobody's attempt.

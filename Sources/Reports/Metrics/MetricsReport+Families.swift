@@ -93,6 +93,12 @@ extension MetricsReport {
                 .counter, "ringfence_drift_repairs",
                 help: "How often the kernel's state was another than the agent's, and was mended.",
                 driftRepairs),
+            MetricFamily(
+                .counter, "ringfence_drift",
+                help: "Changes to the kernel's state that the agent did not make, by kind.",
+                DriftRecord.Kind.allCases.map { kind in
+                    .init(drift[kind] ?? 0, [("kind", kind.rawValue)])
+                }),
         ]
     }
 

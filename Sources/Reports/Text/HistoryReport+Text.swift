@@ -38,18 +38,7 @@ extension HistoryReport: TextReport {
     }
 
     private func driftText(_ form: TextForm) -> String {
-        guard !drift.isEmpty else { return "" }
-        var table = Table(
-            .init("FOUND", importance: .high), .init("ENDPOINT"), .init("CHANGE"),
-            .init("BY", importance: .low), .init("REPAIRED", importance: .high))
-        for record in drift {
-            table.append([
-                .init(form.moment(record.found)), .init(record.endpointText),
-                .init(record.change), .init(record.culprit ?? ""),
-                record.isRepaired ? .init("yes", .good) : .init("no", .bad),
-            ])
-        }
-        return section("drift", table, form, none: "none")
+        drift.isEmpty ? "" : section("drift", drift.driftTable(form), form, none: "none")
     }
 
     private func storeText(_ form: TextForm) -> String {
@@ -109,16 +98,5 @@ extension GenerationRecord {
         let trouble = errors.isEmpty ? [] : [count(errors.count, "mistake") + " left out"]
         let all = files + trouble
         return all.isEmpty ? "namespaces or addresses" : all.joined(separator: ", ")
-    }
-}
-
-extension DriftRecord {
-    fileprivate var endpointText: String { (tenant.map { $0 + "/" } ?? "") + endpoint }
-
-    /// Who did it, as far as the kernel told.
-    fileprivate var culprit: String? {
-        let parts = [process, pid.map { "pid \($0)" }, user.map { "uid \($0)" }]
-            .compactMap(\.self)
-        return parts.isEmpty ? nil : parts.joined(separator: ", ")
     }
 }

@@ -69,34 +69,6 @@ public struct AgentRun: Hashable, Sendable, Codable {
     }
 }
 
-/// Kernel state that was not what the agent had written.
-public struct DriftRecord: Hashable, Sendable, Codable {
-    public var found: Timestamp
-    public var tenant: String?
-    public var endpoint: String
-    /// What was different, in words.
-    public var change: String
-    /// Who did it, where the kernel tells.
-    public var process: String?
-    public var pid: Int32?
-    public var user: UInt32?
-    public var isRepaired: Bool
-
-    public init(
-        found: Timestamp, tenant: String? = nil, endpoint: String, change: String,
-        process: String? = nil, pid: Int32? = nil, user: UInt32? = nil, isRepaired: Bool
-    ) {
-        self.found = found
-        self.tenant = tenant
-        self.endpoint = endpoint
-        self.change = change
-        self.process = process
-        self.pid = pid
-        self.user = user
-        self.isRepaired = isRepaired
-    }
-}
-
 /// What was kept of the past: generations, lives of agents, drift; the latest first.
 public struct HistoryReport: Hashable, Sendable, Codable {
     public var generations: [GenerationRecord]

@@ -15,6 +15,8 @@ public struct MetricsReport: Hashable, Sendable {
     /// How many times policies could not be read as they were.
     public var parseErrors: UInt64
     public var driftRepairs: UInt64
+    /// How often each kind of drift happened since the agent started.
+    public var drift: [DriftRecord.Kind: UInt64]
     /// How full the kernel's bounded maps are: 0 to 1 by name, the fullest endpoint's.
     public var mapFill: [String: Double]
     /// How the history is; nil where there is none.
@@ -25,7 +27,8 @@ public struct MetricsReport: Hashable, Sendable {
     public init(
         status: StatusReport, rules: [RuleTraffic] = [], refused: [RefusedPair] = [],
         notRecorded: Tally = Tally(), apply: Histogram, savedToEnforced: Histogram,
-        parseErrors: UInt64 = 0, driftRepairs: UInt64 = 0, mapFill: [String: Double] = [:],
+        parseErrors: UInt64 = 0, driftRepairs: UInt64 = 0,
+        drift: [DriftRecord.Kind: UInt64] = [:], mapFill: [String: Double] = [:],
         history: HistoryCondition? = nil, residentBytes: UInt64 = 0
     ) {
         self.status = status
@@ -36,6 +39,7 @@ public struct MetricsReport: Hashable, Sendable {
         self.savedToEnforced = savedToEnforced
         self.parseErrors = parseErrors
         self.driftRepairs = driftRepairs
+        self.drift = drift
         self.mapFill = mapFill
         self.history = history
         self.residentBytes = residentBytes

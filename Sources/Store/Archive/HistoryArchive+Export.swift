@@ -110,7 +110,7 @@ extension HistoryArchive.Kind {
         case .violation: "last >= :since AND first <= :until"
         case .total: "hour >= :since AND hour <= :until"
         case .generation: "applied >= :since AND applied <= :until"
-        case .drift: "found >= :since AND found <= :until"
+        case .drift: "coalesce(last, found) >= :since AND found <= :until"
         // What has not been told to have stopped may still go on.
         case .run: "coalesce(stopped, \(Int64.max)) >= :since AND started <= :until"
         }

@@ -3,12 +3,13 @@ internal import GRDB
 /// The tables, version by version; one that was released is never changed.
 enum Schema {
     /// The number of the newest version.
-    static let version = 2
+    static let version = 3
 
     static var migrator: DatabaseMigrator {
         var migrator = DatabaseMigrator()
         migrator.registerMigration("v1") { database in try database.execute(sql: version1) }
         migrator.registerMigration("v2") { database in try database.execute(sql: version2) }
+        migrator.registerMigration("v3") { database in try database.execute(sql: version3) }
         return migrator
     }
 
@@ -115,5 +116,16 @@ enum Schema {
         ALTER TABLE violation ADD COLUMN flows INTEGER;
         ALTER TABLE violation ADD COLUMN source_party TEXT;
         ALTER TABLE violation ADD COLUMN destination_party TEXT;
+        """
+
+    /// What of drift came together in one record, and how it was repaired.
+    private static let version3 = """
+        ALTER TABLE drift ADD COLUMN key TEXT;
+        ALTER TABLE drift ADD COLUMN kind TEXT;
+        ALTER TABLE drift ADD COLUMN login INTEGER;
+        ALTER TABLE drift ADD COLUMN repair_milliseconds REAL;
+        ALTER TABLE drift ADD COLUMN times INTEGER;
+        ALTER TABLE drift ADD COLUMN last INTEGER;
+        CREATE UNIQUE INDEX drift_key ON drift (key);
         """
 }

@@ -58,13 +58,13 @@ extension AuditReport {
     var driftSection: HTMLSection? {
         guard !drift.isEmpty else { return nil }
         let table = HTMLTable(
-            "Found", "Endpoint", "Change", "By", "Repaired",
+            "Found", "Endpoint", "Change", "By", "Times", "Repaired",
             rows: drift.prefix(Self.greatestRows).map { record in
                 [
                     .text(record.found.description), .text(record.endpoint),
                     .text(record.change),
-                    .text(record.process.map { "\($0) (\(record.pid ?? 0))" } ?? "unknown"),
-                    .text(record.isRepaired ? "yes" : "no"),
+                    .text(record.culprit ?? "unknown"), .text("\(record.times ?? 1)"),
+                    .text(record.outcome),
                 ]
             })
         return HTMLSection(title: "Drift of the period", content: table.text)
