@@ -3,6 +3,10 @@
 
 #include "judge.h"
 
+// Other programs on the hook run after this one, or none does: linux/bpf.h, enum tcx_action_base.
+#define PASS (-1)
+#define DROP 2
+
 static __always_inline void count_refused(
     const struct rf_endpoint *endpoint, __u32 reason, __u32 bytes)
 {
@@ -79,4 +83,76 @@ static __always_inline void refuse(
     }
     count_known(known, bytes, verdict->now);
     known->generation = verdict->generation;
+}
+
+/// The key of a plain packet's flow if it is refused.
+static __always_inline void refused_key(
+    struct rf_refused_key *key, const struct rf_flow_key *flow, __u32 reason, int hook,
+    __u32 sender)
+{
+    __u32 endpoint = flow->endpoint;
+    if (hook == RF_FROM) {
+        set_refused(
+            key, endpoint, flow->local_port, flow->remote_port, flow->protocol, hook, reason, 0,
+            sender);
+        key->source = flow->local;
+        key->destination = flow->remote;
+    } else {
+        set_refused(
+            key, endpoint, flow->remote_port, flow->local_port, flow->protocol, hook, reason, 0,
+            sender);
+        key->source = flow->remote;
+        key->destination = flow->local;
+    }
+}
+
+/// Refuses a plain packet.
+static __noinline int refuse_plain(
+    const struct rf_endpoint *endpoint, const struct rf_flow_key *flow,
+    const struct verdict *verdict, __u64 hook_sender, __u32 bytes)
+{
+    struct rf_refused_key key;
+    refused_key(&key, flow, verdict->reason, hook_sender & 0xff, hook_sender >> 32);
+    refuse(endpoint, &key, verdict->reason, bytes, verdict);
+    return DROP;
+}
+
+/// Refuses a plain packet that may open a flow if that was refused under the policy in force.
+static __noinline int refuse_again(
+    const struct rf_endpoint *endpoint, const struct rf_flow_key *flow, struct verdict *verdict,
+    __u64 hook_sender, __u32 bytes)
+{
+    struct rf_refused_key key;
+    refused_key(&key, flow, RF_REFUSED, hook_sender & 0xff, hook_sender >> 32);
+    struct rf_refused *known = bpf_map_lookup_elem(&refused, &key);
+    if (!known || known->generation != verdict->generation)
+        return 0;
+    count_refused(endpoint, RF_REFUSED, bytes);
+    count_known(known, bytes, verdict->now);
+    return 1;
+}
+
+/// Refuses a packet for what it is.
+static __noinline int refuse_packet(
+    const struct rf_endpoint *endpoint, const struct packet *packet, __u64 reason_hook_sender,
+    __u32 bytes, const struct verdict *verdict)
+{
+    __u32 reason = reason_hook_sender & 0xff;
+    struct rf_refused_key key;
+    int is_message = packet->kind == KIND_ERROR || packet->kind == KIND_CONTROL;
+    set_refused(
+        &key, endpoint->number, packet->source_port,
+        is_message ? packet->type << 8 | packet->code : packet->destination_port,
+        packet->protocol, reason_hook_sender >> 8 & 0xff, reason, packet->kind != KIND_FLOW,
+        reason_hook_sender >> 32);
+    key.source = packet->source;
+    key.destination = packet->destination;
+    refuse(endpoint, &key, reason, bytes, verdict);
+    return DROP;
+}
+
+static __always_inline int has_refused(const struct rf_endpoint *endpoint)
+{
+    __u64 *kept = usage_of(endpoint->number, RF_USAGE_REFUSED);
+    return kept && *kept;
 }
