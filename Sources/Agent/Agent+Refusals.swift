@@ -175,7 +175,7 @@ extension Agent {
                 case .sharedAddress(let address, _), .outsidePinned(let address, _, _),
                     .insidePinned(let address, _, _):
                     address == flow.source || address == flow.destination
-                case .sharedNamespace: false
+                case .sharedNamespace, .tooManyAddresses: false
                 }
             }
             return isShared ? .conflict : .noRule

@@ -43,8 +43,23 @@ public struct Capacity: Hashable, Sendable {
     ///
     /// The table of flows takes its memory at once: it grows with the endpoints that there are.
     public var withHeadroom: Capacity {
-        map { max(2048, Self.powerOfTwo(from: $0 * 2)) }
+        var capacity = map { max(2048, Self.powerOfTwo(from: $0 * 2)) }
+        // What the addresses take that tenants give themselves: memory is taken as entries come.
+        capacity.own = max(
+            capacity.own, min(capacity.endpoints * Self.addressShare, Self.mostAddresses))
+        capacity.peers = max(capacity.peers, Self.leastPeers)
+        capacity.networks = max(capacity.networks, Self.leastPeers)
+        return capacity
     }
+
+    /// `Topology.mostAddressesOfOne`.
+    private static let addressShare = 64
+
+    /// 16 MB for the places of a hash of so many entries.
+    private static let mostAddresses = 1 << 20
+
+    /// One endpoint with all the addresses that it may have, at a thousand others.
+    private static let leastPeers = 1 << 17
 
     /// The first map that is too small for a need; nil if all are large enough.
     public func shortage(for need: Capacity) -> (map: String, entries: Int, capacity: Int)? {

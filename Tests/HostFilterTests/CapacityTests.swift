@@ -11,6 +11,12 @@ import Testing
         #expect(2 * endpoints * share <= capacity.flows)
     }
 
+    @Test(arguments: [1, 100, 1000, 16_000])
+    func `there is room for the addresses that every endpoint may give itself`(_ endpoints: Int) {
+        let capacity = Capacity(endpoints: endpoints).withHeadroom
+        #expect(capacity.own >= endpoints * 64)
+    }
+
     @Test func `too small a table of flows is made anew`() {
         var capacity = Capacity(endpoints: 1).withHeadroom
         capacity.endpoints = 60_000

@@ -119,6 +119,37 @@ private let db = Texts.tenant("db", "endpoints: [{namespace: db}, {namespace: '*
         #expect(try found.local.contains(address("10.2.0.2")))
     }
 
+    @Test func `addresses without number are nobody else's burden`() throws {
+        let many = (0..<1000).map { IPAddress.v4(0x0a02_0000 + 2 * $0).description }
+        func flood(_ inode: UInt64, _ name: String) throws -> ObservedNamespace {
+            ObservedNamespace(
+                id: NamespaceID(device: 4, inode: inode), paths: ["/run/netns/" + name], pids: [],
+                interfaces: [
+                    ObservedInterface(
+                        index: 2, name: "eth0", kind: "veth", hardwareAddress: [2, 0, 0, 0, 0, 1],
+                        isUp: true, peerIndex: 3, controllerIndex: nil,
+                        addresses: try many.map(address))
+                ])
+        }
+        let most = Topology.mostAddressesOfOne
+        let open = topology(
+            try PolicySet(shop, db), try flood(2, "shop-a"), try namespace(3, "db", many[900]))
+        #expect(open.endpoints[0].addresses.map(\.description) == Array(many.prefix(most)))
+        #expect(
+            open.conflicts == [
+                .tooManyAddresses(endpoint: "shop-a", tenant: "shop", count: 1000, most: most)
+            ])
+        // An address beyond the share is no claim to somebody else's.
+        #expect(open.endpoints[1].addresses == [try address(many[900])])
+        #expect(open.local == AddressSet(try (many.prefix(most) + [many[900]]).map(address)))
+
+        let pinned = Texts.tenant(
+            "shop", "endpoints: [{namespace: shop-*}]\naddresses: [10.2.4.0/30]")
+        let closed = topology(try PolicySet(pinned), try flood(2, "shop-a"))
+        #expect(closed.endpoints[0].addresses.map(\.description) == ["10.2.4.0", "10.2.4.2"])
+        #expect(closed.conflicts.count == most)
+    }
+
     @Test func `a network that two tenants pin is open to both`() throws {
         let both = ["a", "b"].map {
             Texts.tenant($0, "endpoints: [{namespace: \($0)}]\naddresses: [10.1.0.0/16]")

@@ -30,6 +30,8 @@ extension Unproven {
                 "\(address) of \(endpoint) lies outside the addresses of \(tenant)"
             case .insidePinned(let address, let endpoint, let tenant):
                 "\(address) of \(endpoint) lies inside the addresses of \(tenant)"
+            case .tooManyAddresses(let endpoint, _, let count, let most):
+                "\(endpoint) has \(count) addresses, and the first \(most) count"
             case .sharedNamespace(let name, let tenants):
                 "\(name) is claimed by \(tenants.joined(separator: " and "))"
             }

@@ -49,6 +49,7 @@ private struct Survey {
     private var unknown: [ObservedNamespace] = []
     private var conflicts: [Conflict] = []
     private var closed: Set<IPAddress> = []
+    private var local: [IPAddress] = []
 
     init(tenants: [String: Tenant], namespaces: [ObservedNamespace], host: NamespaceID?) {
         self.tenants = tenants
@@ -81,13 +82,27 @@ private struct Survey {
         }
     }
 
-    /// Takes from endpoints the addresses that pins forbid them.
+    /// Takes from endpoints the addresses that pins forbid them, and those beyond their share: the
+    /// lowest ones stay.
     mutating func applyPins() {
         for index in members.indices {
             let member = members[index]
             let trouble = member.addresses.map { conflict(over: $0, of: member) }
-            conflicts += trouble.compactMap(\.self)
-            members[index].addresses = zip(member.addresses, trouble).filter { $1 == nil }.map(\.0)
+            let most = Topology.mostAddressesOfOne
+            conflicts += trouble.compactMap(\.self).prefix(most)
+            let own = zip(member.addresses, trouble).filter { $1 == nil }.map(\.0)
+            if own.count > most {
+                conflicts.append(
+                    .tooManyAddresses(
+                        endpoint: member.name, tenant: member.tenant, count: own.count, most: most))
+            }
+            members[index].addresses = Array(own.prefix(most))
+            let others = zip(member.addresses, trouble).filter { $1 != nil }.map(\.0)
+            local += members[index].addresses + others.prefix(most)
+        }
+        let ids = Set(members.map(\.id))
+        for namespace in namespaces where !ids.contains(namespace.id) {
+            local += namespace.addresses
         }
     }
 
@@ -137,7 +152,7 @@ private struct Survey {
                     addresses: member.addresses.filter { !closed.contains($0) })
             },
             host: AddressSet(hostAddresses.filter { !closed.contains($0) }),
-            local: AddressSet(namespaces.flatMap(\.addresses)).union(pins.addresses),
+            local: AddressSet(local).union(pins.addresses),
             conflicts: conflicts, unknown: unknown.map(\.id))
     }
 }

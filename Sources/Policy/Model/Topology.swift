@@ -83,12 +83,21 @@ public struct Endpoint: Hashable, Sendable {
 
 /// Who lives where, as far as it is beyond doubt.
 public struct Topology: Hashable, Sendable {
+    /// How many addresses one endpoint may have.
+    ///
+    /// Each stands in the state of every endpoint whose rules concern it, and the root of a namespace
+    /// can take as many as it likes: without a bound it would use up what others need.
+    public static let mostAddressesOfOne = 64
+
     /// Sorted by id.
     public let endpoints: [Endpoint]
     /// The host namespace's own addresses.
     public let host: AddressSet
     /// Every address that some namespace has, claimed or not, in conflict or not, and every
     /// pinned one: never a part of the world.
+    ///
+    /// Of an endpoint those are left out that it has beyond what one may have: it is called at none
+    /// of them.
     public let local: AddressSet
     public let conflicts: [Conflict]
     /// Namespaces that no tenant claims, or that more than one does.
@@ -114,6 +123,8 @@ public enum Conflict: Hashable, Sendable {
     case outsidePinned(IPAddress, endpoint: String, tenant: String)
     /// An endpoint has an address inside another tenant's pinned networks.
     case insidePinned(IPAddress, endpoint: String, of: String)
+    /// An endpoint has more addresses than one may have: the further ones are nobody's.
+    case tooManyAddresses(endpoint: String, tenant: String, count: Int, most: Int)
     /// Several tenants claim the namespace.
     case sharedNamespace(String, tenants: [String])
 }

@@ -78,6 +78,11 @@ public struct ConflictStatus: Hashable, Sendable, Codable {
             self.init(
                 subject: address.description, claimants: [endpoint],
                 message: "the address is inside a network that tenant \(tenant) pins")
+        case .tooManyAddresses(let endpoint, let tenant, let count, let most):
+            self.init(
+                subject: endpoint, claimants: [endpoint],
+                message: "it has \(count) addresses, and the first \(most) count; "
+                    + "list its networks in 'addresses' of tenant \(tenant), or take some away")
         case .sharedNamespace(let name, let tenants):
             self.init(
                 subject: name, claimants: tenants, message: "several tenants claim the namespace")
