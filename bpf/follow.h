@@ -152,7 +152,7 @@ __noinline int open_flow(
         return 0;
     __u32 remote = direction == RF_INGRESS ? sender : RF_UNKNOWN;
     if (flow)
-        write_flow(flow, key, verdict, remote, direction);
+        replace_flow(flow, key, verdict, remote, direction);
     else
         remember(endpoint, key, verdict, remote, direction);
     verdict->flows = 1;

@@ -37,7 +37,15 @@ static __always_inline __u64 generation_now(void)
 {
     __u32 zero = 0;
     __u64 *number = bpf_map_lookup_elem(&generation, &zero);
-    return number ? *number : 0;
+    __u64 now = number ? *number : 0;
+    // Nothing that it is the number of may be read before it. An addition that gives back the value
+    // from before is a barrier: Documentation/memory-barriers.txt. Where loads stay in their order,
+    // the verifier takes it out.
+    if (settings.is_weakly_ordered) {
+        __u64 barrier = 0, before = __sync_fetch_and_add(&barrier, 1);
+        asm volatile("" : : "r"(before));
+    }
+    return now;
 }
 
 /// The endpoint at an interface.

@@ -233,7 +233,32 @@ static __always_inline void write_flow(
     flow->remote = remote;
     flow->direction = direction;
     flow->state = RF_OPENING;
-    flow->zero = 0;
+}
+
+/// Whose share a flow takes up a part of.
+static __always_inline __u64 *share_of(__u32 endpoint, __u32 remote, __u32 direction)
+{
+    __u32 initiator = direction == RF_EGRESS ? endpoint : remote;
+    // Whoever is outside can have any number of addresses: they share what each endpoint gives them.
+    return initiator ? usage_of(initiator, RF_USAGE_OWN) : usage_of(endpoint, RF_USAGE_OUTSIDE);
+}
+
+/// Puts a flow in the place of one with the same key that is over.
+static __always_inline void replace_flow(
+    struct rf_flow *flow, const struct rf_flow_key *key, const struct verdict *verdict,
+    __u32 remote, __u8 direction)
+{
+    // Another one may have opened it.
+    if (flow->is_counted &&
+        (flow->direction != direction || (direction == RF_INGRESS && flow->remote != remote))) {
+        __u64 *before = share_of(key->endpoint, flow->remote, flow->direction);
+        __u64 *now = share_of(key->endpoint, remote, direction);
+        if (before)
+            __sync_fetch_and_add(before, -1);
+        if (now)
+            __sync_fetch_and_add(now, 1);
+    }
+    write_flow(flow, key, verdict, remote, direction);
 }
 
 /// Keeps a flow where flows compete.
@@ -248,6 +273,7 @@ __noinline int remember_beside(
     if (used && !*used)
         *used = 1;
     write_flow(&flow, key, verdict, remote, direction);
+    flow.is_counted = 0;
     bpf_map_update_elem(&overflow_flows, key, &flow, BPF_ANY);
     return 0;
 }
@@ -260,21 +286,24 @@ static __always_inline void remember(
     const struct rf_endpoint *endpoint, const struct rf_flow_key *key,
     const struct verdict *verdict, __u32 remote, __u32 direction)
 {
-    __u32 initiator = direction == RF_EGRESS ? endpoint->number : remote;
-    // Whoever is outside can have any number of addresses: they share what each endpoint gives them.
-    __u64 *count = initiator ? usage_of(initiator, RF_USAGE_OWN)
-                             : usage_of(endpoint->number, RF_USAGE_OUTSIDE);
+    __u64 *count = share_of(endpoint->number, remote, direction);
     __u64 *word, unit;
     struct rf_flow *flow = 0;
-    if (count && *count < endpoint->flow_budget)
-        flow = take_place(verdict->hash, &word, &unit);
+    if (count && *count < endpoint->flow_budget) {
+        // Before it is there: what ends it subtracts it.
+        __u64 before = __sync_fetch_and_add(count, 1);
+        if (before < endpoint->flow_budget)
+            flow = take_place(verdict->hash, &word, &unit);
+        if (!flow)
+            __sync_fetch_and_add(count, -1);
+    }
     if (!flow) {
         remember_beside(verdict, key, remote, direction);
         return;
     }
     write_flow(flow, key, verdict, remote, direction);
+    flow->is_counted = 1;
     publish(verdict->hash, word, unit);
-    __sync_fetch_and_add(count, 1);
 }
 
 static __always_inline struct rf_flow *flow_of(const struct rf_flow_key *key, __u32 hash)

@@ -45,7 +45,7 @@ MAP(overflow_flows, BPF_MAP_TYPE_LRU_HASH, 0, struct rf_flow_key, struct rf_flow
 // Not 0 once a flow has gone there: until then nobody has to look.
 MAP(overflow_used, BPF_MAP_TYPE_ARRAY, 0, __u32, __u32);
 // At the endpoint's number times RF_USAGES plus what is counted.
-MAP(usage, BPF_MAP_TYPE_ARRAY, 0, __u32, __u64);
+MAP(usage, BPF_MAP_TYPE_ARRAY, BPF_F_MMAPABLE, __u32, __u64);
 MAP(fragments, BPF_MAP_TYPE_LRU_HASH, 0, struct rf_fragment_key, struct rf_fragment);
 MAP(refused, BPF_MAP_TYPE_HASH, BPF_F_NO_PREALLOC, struct rf_refused_key, struct rf_refused);
 // At the endpoint's number times RF_REASONS plus the reason.

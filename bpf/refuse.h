@@ -35,6 +35,13 @@ static __always_inline void set_refused(
     __builtin_memcpy(key, words, sizeof(words));
 }
 
+static __always_inline void count_known(struct rf_refused *known, __u32 bytes, __u64 now)
+{
+    __sync_fetch_and_add(&known->packets, 1);
+    __sync_fetch_and_add(&known->bytes, bytes);
+    known->last = now;
+}
+
 /// The first packet of a refused flow: keeps the flow as long as there is room, and tells of it.
 static __noinline int keep_refused(
     const struct rf_endpoint *endpoint, const struct rf_refused_key *key, __u32 bytes, __u64 now,
@@ -45,9 +52,17 @@ static __noinline int keep_refused(
         return 0;
     struct rf_refused first = {
         .packets = 1, .bytes = bytes, .first = now, .last = now, .generation = generation};
-    if (bpf_map_update_elem(&refused, key, &first, BPF_NOEXIST))
+    // Before it is there: whoever takes it away subtracts it.
+    __u64 before = __sync_fetch_and_add(kept, 1);
+    if (before >= endpoint->refusal_budget ||
+        bpf_map_update_elem(&refused, key, &first, BPF_NOEXIST)) {
+        __sync_fetch_and_add(kept, -1);
+        // Another processor may have been faster.
+        struct rf_refused *known = bpf_map_lookup_elem(&refused, key);
+        if (known)
+            count_known(known, bytes, now);
         return 0;
-    __sync_fetch_and_add(kept, 1);
+    }
     struct rf_event *event = bpf_ringbuf_reserve(&events, sizeof(*event), 0);
     if (!event) {
         __u32 zero = 0;
@@ -62,13 +77,6 @@ static __noinline int keep_refused(
     event->zero = 0;
     bpf_ringbuf_submit(event, 0);
     return 0;
-}
-
-static __always_inline void count_known(struct rf_refused *known, __u32 bytes, __u64 now)
-{
-    __sync_fetch_and_add(&known->packets, 1);
-    __sync_fetch_and_add(&known->bytes, bytes);
-    known->last = now;
 }
 
 static __always_inline void refuse(

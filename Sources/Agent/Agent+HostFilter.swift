@@ -102,15 +102,17 @@ extension Agent {
     }
 
     private func forget(_ id: NamespaceID, _ filter: HostFilter) throws(BPFError) {
-        readHostRefusals()
-        let refused = try filter.totals(of: id).values.reduce(into: Count.zero) { $0 += $1 }
-        let overheard = Overheard(try filter.overheard(by: id))
-        let counts = try filter.remove(id)
+        let ids = endpointsByNumber
+        let remains = try filter.remove(id)
+        let flows = keyed(remains.flows, ids)
+        takeRefusals(flows)
+        ledger.book.leave(flows.keys)
         carry(
             Carried(
-                layer: .hostFilter, endpoint: guardedNames[id], counts,
-                of: heldByHostFilter[id] ?? [:], refused: [.refused: refused],
-                overheard: overheard))
+                layer: .hostFilter, endpoint: guardedNames[id], remains.rules,
+                of: heldByHostFilter[id] ?? [:],
+                refused: [.refused: remains.refused.values.reduce(into: Count.zero) { $0 += $1 }],
+                overheard: Overheard(remains.overheard)))
         heldByHostFilter[id] = nil
         guardedNames[id] = nil
     }
@@ -274,7 +276,7 @@ extension Agent {
             var flows = try hostFilter.refusedFlows()
             let isCrowded = flows.count > Self.crowd
             if isCrowded { flows = try hostFilter.takeRefusedFlows() }
-            let keyed = keyed(flows)
+            let keyed = keyed(flows, endpointsByNumber)
             if takeRefusals(keyed) { hostRefusalsDue = start + .seconds(1) }
             if isCrowded {
                 ledger.book.leave(keyed.keys)
@@ -285,11 +287,17 @@ extension Agent {
         }
     }
 
-    private func keyed(_ flows: [HostRefusedFlow: Count]) -> [RefusalBook.Key: Count] {
-        var ids: [UInt32: NamespaceID] = [:]
-        for endpoint in compilation.topology.endpoints {
-            if let number = hostFilter?.knownNumber(of: endpoint.id) { ids[number] = endpoint.id }
+    /// Those as well that are just about to go: what they did is theirs.
+    private var endpointsByNumber: [UInt32: NamespaceID] {
+        let ids = compilation.topology.endpoints.map(\.id) + heldByHostFilter.keys + guarded
+        return ids.reduce(into: [:]) { known, id in
+            if let number = hostFilter?.knownNumber(of: id) { known[number] = id }
         }
+    }
+
+    private func keyed(
+        _ flows: [HostRefusedFlow: Count], _ ids: [UInt32: NamespaceID]
+    ) -> [RefusalBook.Key: Count] {
         var keyed: [RefusalBook.Key: Count] = [:]
         for (flow, count) in flows {
             guard let id = ids[flow.endpoint] else { continue }

@@ -185,7 +185,12 @@ extension Agent {
     private func end(
         _ address: IPAddress, isHere id: NamespaceID?, isBookFull: Bool
     ) -> (ViolationEnd, PartyName) {
-        if let owner = id.flatMap(endpoint) ?? compilation.topology.endpoint(with: address) {
+        // One that is just gone is known by its name.
+        let owner =
+            id.flatMap { endpointName($0) ?? guardedNames[$0] }
+            ?? compilation.topology.endpoint(with: address)
+            .map { EndpointName(tenant: $0.tenant, name: $0.name) }
+        if let owner {
             return (
                 ViolationEnd(address: address, tenant: owner.tenant, endpoint: owner.name),
                 .tenant(owner.tenant)

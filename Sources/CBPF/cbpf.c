@@ -1,6 +1,7 @@
 #include "cbpf.h"
 
 #include <errno.h>
+#include <linux/membarrier.h>
 #include <stdarg.h>
 #include <stdio.h>
 #include <string.h>
@@ -131,9 +132,30 @@ uint64_t cbpf_tags(const uint64_t *word)
     return __atomic_load_n(word, __ATOMIC_ACQUIRE);
 }
 
-void cbpf_free_place(uint64_t *word, int lane)
+void cbpf_change_tag(uint64_t *word, int lane, uint64_t from, uint64_t to)
 {
-    __atomic_fetch_and(word, ~(0xffffULL << lane * RF_TAG_BITS), __ATOMIC_SEQ_CST);
+    // The agent alone changes a tag that is neither 0 nor RF_TAKEN.
+    __atomic_fetch_xor(word, (from ^ to) << lane * RF_TAG_BITS, __ATOMIC_SEQ_CST);
+}
+
+uint64_t cbpf_count(const uint64_t *count)
+{
+    return __atomic_load_n(count, __ATOMIC_ACQUIRE);
+}
+
+void cbpf_add(uint64_t *count, int64_t change)
+{
+    __atomic_fetch_add(count, change, __ATOMIC_SEQ_CST);
+}
+
+void cbpf_order(void)
+{
+    __atomic_thread_fence(__ATOMIC_SEQ_CST);
+}
+
+int cbpf_wait_for_programs(void)
+{
+    return syscall(SYS_membarrier, MEMBARRIER_CMD_GLOBAL, 0, 0) ? -errno : 0;
 }
 
 int cbpf_is_bpffs(const char *path)

@@ -4,11 +4,14 @@ internal import Linux
 
 /// The programs' table of flows: buckets of tags, and the places that the tags stand for.
 ///
-/// Packets take places while the agent looks; it alone gives them back.
+/// Packets take places while the agent looks; it alone gives them back, in two steps: a flow that is
+/// over is not found any more, and its place is given back when no program can still write to it.
 final class FlowTable {
     private let tags: BPFMap<UInt32, rf_tags>
     private let places: BPFMap<UInt32, rf_flow>
     let seeds: rf_seeds
+    /// How many turns there were; flows that end between two of them bear a mark by it.
+    private var epoch: UInt64 = 0
 
     /// How many flows there may be.
     ///
@@ -35,62 +38,103 @@ final class FlowTable {
     private static var wordsPerBucket: Int { Int(RF_TAG_WORDS) }
     private static var tagsPerWord: Int { Int(RF_TAGS_PER_WORD) }
 
-    /// Takes the flows away that answer to something.
-    func removeAll(where isGone: (rf_flow) -> Bool) throws(BPFError) {
-        try withWords { (words) throws(BPFError) in
-            for index in words.indices {
-                try remove(in: words, at: index, tagged: { $0 != RF_TAKEN }, where: isGone)
-            }
+    /// Looks at every flow, those that are over and still have a place among them.
+    func forEach(_ body: (rf_flow) -> Void) throws(BPFError) {
+        try walk { flow, _ in
+            body(flow)
+            return nil
         }
     }
 
-    /// Takes one flow away; one that is not there is no error.
-    func remove(_ key: rf_flow_key) throws(BPFError) {
-        var (key, seeds) = (key, seeds)
-        let hash = rf_hash(&seeds, &key)
-        let first = Int(rf_bucket(hash, UInt32(tags.capacity - 1))) * Self.wordsPerBucket
-        let tag = rf_tag(hash)
-        try withWords { (words) throws(BPFError) in
-            for index in first..<first + Self.wordsPerBucket {
-                try remove(
-                    in: words, at: index, tagged: { $0 == tag }, where: { $0.key.isSame(as: key) })
-            }
-        }
-    }
-
-    private func remove(
-        in words: UnsafeMutableBufferPointer<UInt64>, at index: Int,
-        tagged isWanted: (UInt64) -> Bool, where isGone: (rf_flow) -> Bool
-    ) throws(BPFError) {
-        guard let word = words.baseAddress.map({ $0 + index }) else { return }
-        let tags = cbpf_tags(word)
-        guard tags != 0 else { return }
-        for lane in 0..<Self.tagsPerWord {
-            let tag = tags >> UInt64(lane * Int(RF_TAG_BITS)) & 0xffff
-            guard tag != 0, isWanted(tag),
-                let flow = try places.value(of: UInt32(index * Self.tagsPerWord + lane)),
-                isGone(flow)
-            else { continue }
-            cbpf_free_place(word, CInt(lane))
-        }
-    }
-
-    /// All tags, where the programs have them.
+    /// Ends the flows that answer to something: nobody finds them any more.
     ///
-    /// The memory counts as the agent's as long as it looks.
-    private func withWords(
-        _ body: (UnsafeMutableBufferPointer<UInt64>) throws(BPFError) -> Void
+    /// - Parameters:
+    ///   - meet: Is told of every flow on the way, as `forEach` is.
+    ///   - isOver: Which ones are over.
+    /// - Throws: What the kernel refused.
+    func end(
+        meeting meet: (rf_flow) -> Void = { _ in }, where isOver: (rf_flow) -> Bool
     ) throws(BPFError) {
-        let size = tags.capacity * MemoryLayout<rf_tags>.size
-        let start = mmap(nil, size, PROT_READ | PROT_WRITE, MAP_SHARED, tags.rawValue, 0)
-        guard let start, start != MAP_FAILED else {
-            throw BPFError("map the tags of flows", code: errno)
+        try walk { flow, isGone in
+            meet(flow)
+            return !isGone && isOver(flow) ? goneTag : nil
         }
-        defer { munmap(start, size) }
-        let count = tags.capacity * Self.wordsPerBucket
-        try body(
-            UnsafeMutableBufferPointer(
-                start: start.bindMemory(to: UInt64.self, capacity: count), count: count))
+    }
+
+    /// Ends one flow; one that is not there is no error.
+    func end(_ key: rf_flow_key) throws(BPFError) {
+        let first = bucket(of: key) * Self.wordsPerBucket
+        try walk(first..<first + Self.wordsPerBucket) { flow, isGone in
+            !isGone && flow.key.isSame(as: key) ? goneTag : nil
+        }
+    }
+
+    /// Gives back the places of the flows that ended before the last turn: a program that found one
+    /// has ended since.
+    ///
+    /// Turns are further apart than any packet takes.
+    func turn(_ isFreed: (rf_flow) -> Void) throws(BPFError) {
+        let tag = UInt64(RF_GONE) + (epoch + 1) % 2
+        try free(isFreed) { $0 == tag }
+        epoch += 1
+    }
+
+    /// Gives back the places of all flows that have ended.
+    ///
+    /// - Parameter isFreed: Is told of each.
+    /// - Throws: What the kernel refused; where it can't wait for the programs that run, nothing is
+    ///   done.
+    func freeAll(_ isFreed: (rf_flow) -> Void) throws(BPFError) {
+        try checkBPF("wait for programs that run") { cbpf_wait_for_programs() }
+        try free(isFreed) { _ in true }
+    }
+
+    /// Which bucket a flow belongs to.
+    func bucket(of key: rf_flow_key) -> Int {
+        var (key, seeds) = (key, seeds)
+        return Int(rf_bucket(rf_hash(&seeds, &key), UInt32(tags.capacity - 1)))
+    }
+
+    private var goneTag: UInt64 { UInt64(RF_GONE) + epoch % 2 }
+
+    private func free(
+        _ isFreed: (rf_flow) -> Void, tagged isDue: (UInt64) -> Bool
+    ) throws(BPFError) {
+        try walk { flow, tag, isGone in
+            guard isGone, isDue(tag) else { return nil }
+            isFreed(flow)
+            return 0
+        }
+    }
+
+    private func walk(
+        _ range: Range<Int>? = nil, _ newTag: (rf_flow, _ isGone: Bool) -> UInt64?
+    ) throws(BPFError) {
+        try walk(range) { flow, _, isGone in newTag(flow, isGone) }
+    }
+
+    /// Looks at flows, and gives each the tag that the closure says.
+    ///
+    /// The tags' memory counts as the agent's as long as it looks.
+    private func walk(
+        _ range: Range<Int>? = nil, _ newTag: (rf_flow, _ tag: UInt64, _ isGone: Bool) -> UInt64?
+    ) throws(BPFError) {
+        let words = try Mapping(tags, as: UInt64.self, PROT_READ | PROT_WRITE)
+        for index in range ?? 0..<tags.capacity * Self.wordsPerBucket {
+            let (word, first) = (words.start + index, index * Self.tagsPerWord)
+            let tags = cbpf_tags(word)
+            guard tags != 0 else { continue }
+            for lane in 0..<Self.tagsPerWord {
+                let tag = tags >> UInt64(lane * Int(RF_TAG_BITS)) & 0xffff
+                guard tag != 0, tag != RF_TAKEN else { continue }
+                let isGone = tag == RF_GONE || tag == RF_GONE + 1
+                // Places are not mapped: that takes longer than to read those that are used.
+                guard let flow = try places.value(of: UInt32(first + lane)) else { continue }
+                if let next = newTag(flow, tag, isGone) {
+                    cbpf_change_tag(word, CInt(lane), tag, next)
+                }
+            }
+        }
     }
 }
 

@@ -140,31 +140,17 @@ extension HostFilter {
         return counts
     }
 
-    /// Takes everything of an endpoint out of the maps; its number is free again.
-    ///
-    /// - Returns: What its rules had counted.
-    @discardableResult
-    public func remove(_ endpoint: NamespaceID) throws(BPFError) -> [Mark: RuleCount] {
-        guard let number = numbers[endpoint.inode] else { return [:] }
-        let counts = try apply(HostEntries(), to: endpoint)
-        try forgetFlows(of: number, except: [])
-        // Another endpoint may get the number, and must not begin with this one's refusals.
-        let reasons = HostRefusal.allCases.map(\.rawValue) + HostOverheard.allCases.map(\.rawValue)
-        for reason in reasons {
-            try maps.totals.setAll(
-                rf_count(), at: Self.totalIndex(of: reason, at: number), processors: processors)
-        }
+    /// Takes the entries of a number away that is nobody's.
+    func discard(_ entries: HostEntries, of number: UInt32) throws(BPFError) {
+        try remove(entries, unless: HostEntries(), at: number)
+        _ = try retire(entries.rules, at: number)
         held[number] = nil
-        incomplete.remove(number)
-        owed[number] = nil
         slots[number] = nil
-        numbers[endpoint.inode] = nil
-        return counts
     }
 
     /// Takes the flows of addresses away that an endpoint has no more.
     private func forgetFlows(of number: UInt32, except own: Set<IPAddress>) throws(BPFError) {
-        try maps.flows.removeAll { flow in
+        try maps.flows.end { flow in
             flow.key.endpoint == UInt16(truncatingIfNeeded: number)
                 && (flow.key.local.address.map { !own.contains($0) } ?? true)
         }

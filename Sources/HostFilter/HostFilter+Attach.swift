@@ -32,7 +32,8 @@ extension HostFilter {
     ) throws(BPFError) -> [Int32: BPFError] {
         var failures: [Int32: BPFError] = [:]
         let kept = Set(wanted.keys.map(\.interface))
-        for interface in posts.keys where !kept.contains(interface) { try leave(interface) }
+        // Also those that another program stands at, which these maps know nothing of.
+        for interface in Set(posts.keys).union(linked).subtracting(kept) { try leave(interface) }
         let share = maps.capacity.flowShare(of: Set(wanted.keys.map(\.number)).count)
         let isOther = share != flowShare
         flowShare = share
@@ -47,6 +48,7 @@ extension HostFilter {
         }
         // What another program refused meanwhile is judged by those that stand there now.
         if !wanted.isEmpty { try renew() }
+        if failures.isEmpty { removeOtherFolders() }
         return failures
     }
 
@@ -85,6 +87,7 @@ extension HostFilter {
     /// It comes after the change, and a packet reads the number before all else: what it takes from
     /// the maps in between is taken again.
     func renew() throws(BPFError) {
+        cbpf_order()
         try maps.generation.set(generation &+ 1, for: 0)
         generation &+= 1
     }
@@ -166,6 +169,11 @@ extension HostFilter {
         }
         let link = try hook.attach(program, to: interface)
         try Pinned.pin(link, at: path)
+    }
+
+    /// The interfaces that links or filters are pinned for.
+    private var linked: Set<Int32> {
+        Set(Pinned.names(in: links).compactMap { Int32($0.prefix { $0 != "-" }) })
     }
 
     private static func filterMarker(_ path: String) -> String { path + "-filter" }

@@ -114,18 +114,18 @@ extension HostFilter {
 
     /// Makes room: takes the kept flows away, with their last counts.
     public func takeRefusedFlows() throws(BPFError) -> [HostRefusedFlow: Count] {
+        try takeRefusedFlows { _ in true }
+    }
+
+    func takeRefusedFlows(
+        where isWanted: (rf_refused_key) -> Bool
+    ) throws(BPFError) -> [HostRefusedFlow: Count] {
         var flows: [HostRefusedFlow: Count] = [:]
-        var freed: [UInt32: UInt64] = [:]
-        for (key, _) in try maps.refused.entries() {
+        for key in try maps.refused.keys() where isWanted(key) {
             guard let value = try maps.refused.take(key) else { continue }
-            freed[key.endpoint, default: 0] += 1
+            maps.shares.add(-1, at: maps.shares.index(key.endpoint, RF_USAGE_REFUSED))
             guard let flow = HostRefusedFlow(key) else { continue }
             flows[flow, default: .zero] += Count(packets: value.packets, bytes: value.bytes)
-        }
-        for (endpoint, count) in freed {
-            let index = Self.usage(of: endpoint, RF_USAGE_REFUSED)
-            let used = try maps.usage.value(of: index) ?? 0
-            try maps.usage.set(used - min(count, used), for: index)
         }
         return flows
     }
@@ -133,55 +133,6 @@ extension HostFilter {
     /// Events that found the ring full.
     public func lostEvents() throws(BPFError) -> UInt64 {
         try maps.lost.values(at: 0, processors: processors).reduce(0, +)
-    }
-
-    /// Takes flows away that have been idle for too long, and counts again who holds how many.
-    public func sweep() throws(BPFError) {
-        var time = timespec()
-        clock_gettime(CLOCK_MONOTONIC, &time)
-        let now = UInt64(time.tv_sec) * 1_000_000_000 + UInt64(time.tv_nsec)
-        var usage: [UInt32: UInt64] = [:]
-        try maps.flows.removeAll { flow in
-            if now > flow.seen, now - flow.seen > Self.timeout(flow.key.protocol, flow.state) {
-                return true
-            }
-            let endpoint = UInt32(flow.key.endpoint)
-            let initiator = flow.direction == RF_EGRESS.rawValue ? endpoint : flow.remote
-            let index =
-                initiator == 0
-                ? Self.usage(of: endpoint, RF_USAGE_OUTSIDE)
-                : Self.usage(of: initiator, RF_USAGE_OWN)
-            usage[index, default: 0] += 1
-            return false
-        }
-        for number in numbers.values {
-            for kind in [RF_USAGE_OWN, RF_USAGE_OUTSIDE] {
-                let index = Self.usage(of: number, kind)
-                let actual = usage[index] ?? 0
-                if try maps.usage.value(of: index) != actual {
-                    try maps.usage.set(actual, for: index)
-                }
-            }
-        }
-    }
-
-    /// Where it is counted what is held on behalf of an endpoint.
-    static func usage(of number: UInt32, _ kind: rf_usage) -> UInt32 {
-        number * UInt32(RF_USAGES.rawValue) + UInt32(kind.rawValue)
-    }
-
-    /// Idle time in ns: `timeout_of` in bpf/judge.h.
-    private static func timeout(_ ipProtocol: UInt8, _ state: UInt8) -> UInt64 {
-        let isOpen = state == RF_OPEN.rawValue
-        let seconds: UInt64 =
-            switch ipProtocol {
-            case 6: isOpen ? 432_000 : 120
-            case 132: isOpen ? 210 : 30
-            case 17: isOpen ? 120 : 30
-            case 1, 58: 30
-            default: 600
-            }
-        return seconds * 1_000_000_000
     }
 
     /// Readable when a flow was refused for the first time.

@@ -72,9 +72,9 @@ extension HostFilter {
 
     /// Forgets every flow, as if all had been idle for too long.
     public func forgetFlows() throws(BPFError) {
-        try maps.flows.removeAll { _ in true }
+        try maps.flows.end { _ in true }
         for (key, _) in try maps.overflowFlows.entries() { try maps.overflowFlows.remove(key) }
-        try sweep()
+        try maps.flows.freeAll(free)
     }
 
     /// Says whose interface it is, without standing guard there.
@@ -86,30 +86,5 @@ extension HostFilter {
     /// The mark that says that an endpoint sent the packet.
     public func mark(ofSender number: UInt32) -> UInt32 {
         number << UInt32(configuration.identityMask.trailingZeroBitCount)
-    }
-
-    /// Forgets a flow, as if it had been idle for too long.
-    ///
-    /// - Parameters:
-    ///   - endpoint: At whose veth.
-    ///   - local: The endpoint's address.
-    ///   - localPort: For ICMP the identifier.
-    ///   - remote: The other side's address.
-    ///   - remotePort: For ICMP type and code of the request.
-    ///   - ipProtocol: The number that IANA has given.
-    /// - Throws: What the kernel refused.
-    public func forget(
-        at endpoint: NamespaceID, local: IPAddress, localPort: UInt16, remote: IPAddress,
-        remotePort: UInt16, ipProtocol: UInt8
-    ) throws(BPFError) {
-        var key = rf_flow_key()
-        key.endpoint = UInt16(truncatingIfNeeded: try number(of: endpoint))
-        key.local_port = localPort
-        key.remote_port = remotePort
-        key.protocol = ipProtocol
-        key.local = rf_address(local)
-        key.remote = rf_address(remote)
-        try maps.flows.remove(key)
-        try maps.overflowFlows.remove(key)
     }
 }

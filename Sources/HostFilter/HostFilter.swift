@@ -2,7 +2,7 @@ internal import CBPF
 internal import Glibc
 public import HostRules
 internal import Linux
-public import NetTypes
+internal import NetTypes
 internal import Rules
 
 /// The eBPF programs on the host ends of the veths, and what their maps hold.
@@ -48,11 +48,14 @@ public final class HostFilter {
     let maps: Maps
     let programs: Programs
     let events: Events
+    let home: String
     let folder: String
     let links: String
     let processors: Int
     /// By the inode of an endpoint's namespace.
     var numbers: [UInt64: UInt32] = [:]
+    /// Numbers whose endpoint is gone, each with how many sweeps ago that was.
+    var resting: [UInt32: Int] = [:]
     /// What the maps hold of each endpoint.
     var held: [UInt32: HostEntries] = [:]
     /// Where each endpoint's live rules stand.
@@ -90,7 +93,7 @@ public final class HostFilter {
     /// - Throws: What the kernel or its verifier refused.
     public init(_ configuration: Configuration, need: Capacity) throws(BPFError) {
         self.configuration = configuration
-        let home = "\(configuration.root)/ringfence/\(configuration.host)"
+        home = "\(configuration.root)/ringfence/\(configuration.host)"
         links = home + "/links"
         try Pinned.prepare(root: configuration.root, folder: links)
         processors = Int(libbpf_num_possible_cpus())
@@ -112,6 +115,8 @@ public final class HostFilter {
         events = try Events(maps.events)
         generation = try maps.generation.value(of: 0) ?? 0
         try readBack()
+        adoptNumbers()
+        try clearUnowned()
     }
 
     private static func pinnedCapacity(_ folder: String) throws(BPFError) -> Capacity? {
@@ -147,7 +152,8 @@ public final class HostFilter {
                 seeds: seeds, identity_mask: mask,
                 identity_shift: UInt32(mask.trailingZeroBitCount),
                 bucket_mask: UInt32(FlowTable.buckets(flows: capacity.flows) - 1),
-                is_alone: Self.isPreemptible ? 0 : 1))
+                is_alone: Self.isPreemptible ? 0 : 1,
+                is_weakly_ordered: Self.isWeaklyOrdered ? 1 : 0, zero: 0))
         try loader.load()
         return (try Maps(loader, seeds), try Programs(loader))
     }
@@ -161,6 +167,15 @@ public final class HostFilter {
         }
     }
 
+    /// Whether a processor may do two loads in another order.
+    private static var isWeaklyOrdered: Bool {
+        #if arch(x86_64)
+            false
+        #else
+            true
+        #endif
+    }
+
     /// The seeds that flows were hashed with; nil where there is no table of flows yet.
     private static func pinnedSeeds(_ folder: String) throws(BPFError) -> rf_seeds? {
         guard let descriptor = try Pinned.open(folder + "/flow_seeds") else { return nil }
@@ -168,27 +183,6 @@ public final class HostFilter {
         let raw = descriptor.rawValue
         try checkBPF("read the seeds of flows") { bpf_map_lookup_elem(raw, &zero, &seeds) }
         return seeds.isUnset ? nil : seeds
-    }
-
-    /// The number of an endpoint; a new one if it has none yet.
-    ///
-    /// - Throws: ENOSPC where there are more endpoints than numbers.
-    public func number(of endpoint: NamespaceID) throws(BPFError) -> UInt32 {
-        if let number = numbers[endpoint.inode] { return number }
-        let used = Set(numbers.values)
-        let highest = min(maps.endpoints.capacity / 4, Int(largestNumber))
-        for number in 1...UInt32(max(highest, 1)) where !used.contains(number) {
-            numbers[endpoint.inode] = number
-            return number
-        }
-        throw BPFError("number endpoint \(endpoint)", code: ENOSPC)
-    }
-
-    /// The number of an endpoint that has one.
-    public func knownNumber(of endpoint: NamespaceID) -> UInt32? { numbers[endpoint.inode] }
-
-    private var largestNumber: UInt32 {
-        configuration.identityMask >> UInt32(configuration.identityMask.trailingZeroBitCount)
     }
 
     /// What the maps can hold.

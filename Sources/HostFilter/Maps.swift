@@ -15,7 +15,8 @@ final class Maps {
     let ruleCounts: BPFMap<UInt32, rf_rule_count>
     let flows: FlowTable
     let overflowFlows: BPFMap<rf_flow_key, rf_flow>
-    let usage: BPFMap<UInt32, UInt64>
+    let shares: Shares
+    let fragments: BPFMap<rf_fragment_key, rf_fragment>
     let refused: BPFMap<rf_refused_key, rf_refused>
     let generation: BPFMap<UInt32, UInt64>
     let totals: BPFMap<UInt32, rf_count>
@@ -59,7 +60,8 @@ final class Maps {
             "flow_seeds", owning: loader.map("flow_seeds"))
         try kept.set(seeds, for: 0)
         overflowFlows = try BPFMap("overflow_flows", owning: loader.map("overflow_flows"))
-        usage = try BPFMap("usage", owning: loader.map("usage"))
+        shares = try Shares(BPFMap("usage", owning: loader.map("usage")))
+        fragments = try BPFMap("fragments", owning: loader.map("fragments"))
         refused = try BPFMap("refused", owning: loader.map("refused"))
         generation = try BPFMap("generation", owning: loader.map("generation"))
         totals = try BPFMap("totals", owning: loader.map("totals"))

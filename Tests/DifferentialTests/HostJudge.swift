@@ -122,9 +122,10 @@ final class HostJudge {
             isIngress ? (flow.destination, flow.source) : (flow.source, flow.destination)
         let isSwapped = isIngress && !flow.ipProtocol.isICMP
         try filter.forget(
-            at: id, local: near, localPort: isSwapped ? flow.destinationPort : flow.sourcePort,
-            remote: far, remotePort: isSwapped ? flow.sourcePort : flow.destinationPort,
-            ipProtocol: flow.ipProtocol.rawValue)
+            .init(
+                local: near, localPort: isSwapped ? flow.destinationPort : flow.sourcePort,
+                remote: far, remotePort: isSwapped ? flow.sourcePort : flow.destinationPort,
+                ipProtocol: flow.ipProtocol.rawValue), at: id)
     }
 
     private static func frame(_ step: Case.Step) -> [UInt8] {

@@ -1,3 +1,4 @@
+import Foundation
 import Glibc
 import HostFilter
 import HostRules
@@ -120,8 +121,15 @@ final class TestBench {
     }
 
     /// What a next agent takes over.
-    func successor() throws -> HostFilter {
-        try HostFilter(.init(root: root, host: 1), need: Capacity(endpoints: 4))
+    func successor(need: Capacity = Capacity(endpoints: 4)) throws -> HostFilter {
+        try HostFilter(.init(root: root, host: 1), need: need)
+    }
+
+    /// Where maps are pinned.
+    var folders: [String] {
+        let home = root + "/ringfence/1"
+        let names = (try? FileManager.default.contentsOfDirectory(atPath: home)) ?? []
+        return names.filter { $0.hasPrefix("maps-") }.sorted()
     }
 
     /// Gives the endpoint other addresses.

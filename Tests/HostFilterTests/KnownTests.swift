@@ -96,8 +96,9 @@ import Testing
         #expect(try !isKnown(1000))
         #expect(try !isKnown(11_001))
         try bench.filter.forget(
-            at: bench.endpoint, local: Frame.own[0], localPort: 5000, remote: Frame.peers[0],
-            remotePort: 80, ipProtocol: 6)
+            .init(
+                local: Frame.own[0], localPort: 5000, remote: Frame.peers[0], remotePort: 80,
+                ipProtocol: 6), at: bench.endpoint)
         #expect(try !isKnown(5000))
         #expect(try isKnown(5001))
         try bench.filter.sweep()

@@ -52,8 +52,20 @@ int cbpf_run_test(int program, const void *packet, uint32_t length, struct cbpf_
 /// Four tags of the table of flows, as the programs have them at this moment.
 uint64_t cbpf_tags(const uint64_t *word);
 
-/// Gives the place of one of them back, whatever the programs do with the others meanwhile.
-void cbpf_free_place(uint64_t *word, int lane);
+/// Changes one of them, whatever the programs do with the others meanwhile.
+void cbpf_change_tag(uint64_t *word, int lane, uint64_t from, uint64_t to);
+
+/// What the programs have counted up to this moment.
+uint64_t cbpf_count(const uint64_t *count);
+
+/// Adds to what the programs count, whatever they add meanwhile.
+void cbpf_add(uint64_t *count, int64_t change);
+
+/// What this processor has written is there before what it writes next.
+void cbpf_order(void);
+
+/// Waits until every program has ended that runs now, as membarrier(2) can tell: 0 or -errno.
+int cbpf_wait_for_programs(void);
 
 /// statfs(2): whether a path lies in a BPF file system.
 int cbpf_is_bpffs(const char *path);

@@ -8,7 +8,7 @@
 
 /// Raised whenever a structure or the meaning of a map changes: pinned maps of another version are
 /// not taken over.
-#define RF_ABI 3
+#define RF_ABI 4
 
 /// An IPv6 address in network byte order, or an IPv4 address as ::ffff:a.b.c.d (RFC 4291, 2.5.5.2).
 ///
@@ -80,6 +80,9 @@ enum rf_reason {
 #define RF_ADDRESSES 4
 
 /// An endpoint's veth; the key is the interface's index in the host namespace.
+///
+/// The number and the namespace stay where they are in every version: the next one reads them, so that
+/// programs of both understand each other's marks.
 struct rf_endpoint {
     /// 1 to 65535, dense.
     __u32 number;
@@ -225,26 +228,33 @@ struct rf_flow {
     __u8 direction;
     /// rf_state
     __u8 state;
-    __u16 zero;
+    /// Whether it takes up a part of its initiator's share: not where flows compete.
+    __u16 is_counted;
 };
 #define RF_UNKNOWN 0xffffffff
 
 /// The table of flows is made of buckets, each with a tag for each of its places: 0 is free, RF_TAKEN
-/// not written yet.
+/// not written yet, RF_GONE + 0 or 1 not to be found any more.
 ///
 /// A place is taken and given by a change of its tag alone, so nobody ever waits for anybody. Whoever
-/// has a tag reads the place and compares the key.
+/// has a tag reads the place and compares the key. A program that has found a flow may write to it a
+/// moment after it is gone: the agent gives its place back only when every program that ran then has
+/// ended.
 #define RF_TAG_WORDS 4
 #define RF_TAGS_PER_WORD 4
 #define RF_PLACES (RF_TAG_WORDS * RF_TAGS_PER_WORD)
 #define RF_TAG_BITS 16
 #define RF_TAKEN 0xffff
+#define RF_GONE 0xfffc
 
 struct rf_tags {
     __u64 words[RF_TAG_WORDS];
 };
 
 /// How many entries of a table are held on behalf of an endpoint; at its number times RF_USAGES.
+///
+/// An entry is counted before it is there, and its count goes after it: both the programs and the agent
+/// add and subtract in one step.
 enum rf_usage {
     /// Flows that it opened, wherever they go.
     RF_USAGE_OWN = 0,
@@ -323,6 +333,9 @@ struct rf_settings {
     /// Whether a program that runs is the only one on its processor: not where the kernel is made
     /// with PREEMPT_RT.
     __u32 is_alone;
+    /// Whether a processor may do two loads in the other order than they are written.
+    __u32 is_weakly_ordered;
+    __u32 zero;
 };
 
 /// Where a flow stands.

@@ -79,7 +79,8 @@ struct BPFMap<Key: BitwiseCopyable, Value: BitwiseCopyable>: ~Copyable {
         return entries
     }
 
-    private func keys() throws(BPFError) -> [Key] {
+    /// Every key of a hash or a trie.
+    func keys() throws(BPFError) -> [Key] {
         var keys: [Key] = []
         try withUnsafeTemporaryAllocation(of: Key.self, capacity: 2) { (buffer) throws(BPFError) in
             guard let last = buffer.baseAddress else { return }
