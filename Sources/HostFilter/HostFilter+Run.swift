@@ -28,12 +28,12 @@ extension HostFilter {
         _ frame: [UInt8], _ direction: Direction, interface: Int32 = 1, mark: UInt32 = 0,
         times: Int = 1
     ) throws(BPFError) -> Run {
-        try run(
+        try Self.run(
             direction == .ingress ? programs.to.rawValue : programs.from.rawValue, frame,
             interface: interface, mark: mark, times: times)
     }
 
-    private func run(
+    private static func run(
         _ program: CInt, _ frame: [UInt8], interface: Int32, mark: UInt32, times: Int
     ) throws(BPFError) -> Run {
         var run = cbpf_test_run(
@@ -46,28 +46,55 @@ extension HostFilter {
             passes: run.verdict == -1, mark: run.mark, nanoseconds: run.nanoseconds)
     }
 
-    /// What first packets cost: judges a frame so many times, each time as another flow.
+    /// Makes each run of the programs on one packet see a flow of its own: `bpf/vary.bpf.c`.
+    public final class FirstPackets {
+        private let next: BPFMap<UInt32, UInt32>
+        private let vary: Descriptor
+        private let nothing: Descriptor
+
+        init() throws(BPFError) {
+            let loader = try BPFLoader(BPFObjects.vary)
+            try loader.load()
+            next = try BPFMap("next", owning: loader.map("next"))
+            vary = try loader.program("vary")
+            nothing = try loader.program("nothing")
+        }
+
+        fileprivate func run(
+            _ frame: [UInt8], _ program: CInt?, times: Int
+        ) throws(BPFError) -> Run {
+            try next.set(UInt32(bitPattern: program ?? nothing.rawValue), for: 0)
+            return try HostFilter.run(vary.rawValue, frame, interface: 1, mark: 0, times: times)
+        }
+    }
+
+    /// What `runFirstPackets` needs.
+    public func firstPackets() throws(BPFError) -> FirstPackets { try FirstPackets() }
+
+    /// What first packets cost: judges a frame so many times in one call, each time as another flow.
     ///
     /// Nobody may have seen the flows before; the source port is counted up with each run.
     ///
     /// - Parameters:
     ///   - frame: Of TCP or UDP over IPv4 without options.
     ///   - count: How many flows.
-    /// - Returns: The last verdict, and what one run took on average without the way there.
+    ///   - packets: What counts up; made for this call without it.
+    /// - Returns: The last verdict, and what one run took on average without the way there, which is
+    ///   measured right before.
     /// - Throws: What the kernel refused.
-    public func runFirstPackets(_ frame: [UInt8], count: Int) throws(BPFError) -> Run {
-        let loader = try BPFLoader(BPFObjects.vary)
-        try loader.load()
-        let next = try BPFMap<UInt32, UInt32>("next", owning: loader.map("next"))
-        let vary = try loader.program("vary")
-        let nothing = try loader.program("nothing")
-        try next.set(UInt32(bitPattern: nothing.rawValue), for: 0)
-        let way = try run(vary.rawValue, frame, interface: 1, mark: 0, times: 100_000)
-        try next.set(UInt32(bitPattern: programs.from.rawValue), for: 0)
-        let all = try run(vary.rawValue, frame, interface: 1, mark: 0, times: count)
+    public func runFirstPackets(
+        _ frame: [UInt8], count: Int, by packets: FirstPackets
+    ) throws(BPFError) -> Run {
+        let way = try packets.run(frame, nil, times: 100_000)
+        let all = try packets.run(frame, programs.from.rawValue, times: count)
         return Run(
             passes: all.passes, mark: all.mark,
             nanoseconds: all.nanoseconds - min(way.nanoseconds, all.nanoseconds))
+    }
+
+    /// The same, for those who do it once.
+    public func runFirstPackets(_ frame: [UInt8], count: Int) throws(BPFError) -> Run {
+        try runFirstPackets(frame, count: count, by: firstPackets())
     }
 
     /// Forgets every flow, as if all had been idle for too long.
