@@ -242,7 +242,7 @@ extension Agent {
                 ruleset: outcome.ruleset)
             keep(work.tenure)
         }
-        if !outcome.wasHeard { surveySoon(work.id) }
+        if !outcome.wasHeard || otherTables[work.id] == nil { surveySoon(work.id) }
         carry(carried, of: work.id)
         tellDrift(of: work.id, isRepaired: outcome.error == nil)
     }

@@ -104,7 +104,7 @@ extension Agent {
             case .success(let entry):
                 keeper?.takenOver(found.id)
                 take(entry.tenure)
-                surveySoon(found.id)
+                if entry.holding != nil { surveySoon(found.id) }
                 observed[found.id] = entry.observed
                 refusedEntries[found.id] = nil
                 if let holding = entry.holding { holdings[found.id] = holding }
