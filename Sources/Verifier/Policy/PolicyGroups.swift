@@ -24,6 +24,9 @@ struct PolicyGroups {
         answers = groups.map { PolicyAnswers($0.map { meant[$0] }) }
     }
 
+    /// The group of one address; nil where no rule speaks of it.
+    func group(of address: UInt128) -> Int? { segments.place(of: address) }
+
     /// Cuts addresses by groups; nil is what no rule speaks of.
     func parts(
         of addresses: IntervalSet<UInt128>

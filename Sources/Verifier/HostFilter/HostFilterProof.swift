@@ -1,0 +1,73 @@
+internal import NetTypes
+internal import Policy
+
+/// Holds what stands at the host ends of the veths against what the policies say, for all packets.
+public struct HostFilterProof {
+    let policies: PolicyIndex
+    let state: HostFilterState
+    let posts: [HostPost]
+    let index: HostIndex
+    var audit = HostFilterAudit()
+
+    /// - Parameters:
+    ///   - policies: What is to be proven.
+    ///   - state: What the kernel holds.
+    ///   - posts: Where programs have to stand.
+    public init(_ policies: PolicyIndex, _ state: HostFilterState, at posts: [HostPost]) {
+        self.policies = policies
+        self.state = state
+        self.posts = posts.sorted { ($0.endpoint, $0.interface) < ($1.endpoint, $1.interface) }
+        index = HostIndex(state, posts, policies)
+    }
+
+    /// Goes through hooks, identities, maps and known flows.
+    public consuming func result() -> HostFilterAudit {
+        audit.maps = state.counts
+        for post in posts {
+            hold(post, isFromEndpoint: true)
+            hold(post, isFromEndpoint: false)
+        }
+        holdAbsent()
+        // Without maps there is nothing that packets could be judged by.
+        if state.folder.isEmpty { return audit }
+        holdSettings()
+        holdIdentities()
+        let flows = Dictionary(grouping: state.flows, by: \.endpoint)
+        let refusals = Dictionary(grouping: state.refusals, by: \.endpoint)
+        var proven: Set<Variant> = []
+        for post in posts {
+            for entry in entries(at: post) {
+                let variant = Variant(endpoint: post.endpoint, entry: entry)
+                guard proven.insert(variant).inserted else { continue }
+                var proof = HostEndpointProof(index, policies, post, entry.number, entry)
+                proof.run()
+                proof.holdFlows(flows[entry.number] ?? [])
+                proof.holdRefusals(refusals[entry.number] ?? [])
+                for finding in proof.findings where !audit.findings.contains(finding) {
+                    audit.findings.append(finding)
+                }
+                audit.unproven += proof.unproven
+            }
+        }
+        return audit
+    }
+
+    private struct Variant: Hashable {
+        let endpoint: Int
+        let entry: HostEntry
+    }
+
+    /// What packets at an interface are judged by: what the map holds, and what processors have of
+    /// it from before, as long as nobody has told them of a change.
+    func entries(at post: HostPost) -> [HostEntry] {
+        let remembered = (state.remembered[post.interface] ?? [])
+            .sorted { $0.number < $1.number }
+        guard let entry = state.entries[post.interface] else { return remembered }
+        return [entry] + remembered.filter { $0 != entry }
+    }
+
+    func party(_ place: Int) -> PartyNamed {
+        let endpoint = policies.topology.endpoints[place]
+        return PartyNamed(tenant: endpoint.tenant, endpoint: endpoint.name)
+    }
+}
