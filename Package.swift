@@ -106,11 +106,15 @@ let package = Package(
             swiftSettings: shell),
         .target(
             name: "Audit",
-            dependencies: ["KernelReader", "Linux", "NetTypes", "Nftables", "Policy", "Verifier"],
+            dependencies: [
+                "HostFilter", "KernelReader", "Linux", "NetTypes", "Nftables", "Policy", "Verifier",
+            ],
             swiftSettings: shell),
         .target(
             name: "HostFilter",
-            dependencies: ["BPFObjects", "CBPF", "HostRules", "Linux", "NetTypes", "Rules"],
+            dependencies: [
+                "BPFObjects", "CBPF", "HostRules", "Linux", "NetTypes", "Rules", "Verifier",
+            ],
             swiftSettings: shell),
         .target(
             name: "Agent",
@@ -279,9 +283,9 @@ let package = Package(
         .testTarget(
             name: "DifferentialTests",
             dependencies: [
-                "Compiler", "HostFilter", "HostRules", "KernelReader", "Linux", "NetTypes",
-                "Nftables",
-                "Policy", "Rules", "TestSupport", "Verifier",
+                "BPFObjects", "CBPF", "Compiler", "HostFilter", "HostRules", "KernelReader",
+                "Linux",
+                "NetTypes", "Nftables", "Policy", "Rules", "TestSupport", "Verifier",
             ],
             exclude: ["Golden"], swiftSettings: shell),
     ]

@@ -46,6 +46,29 @@ final class FlowTable {
         }
     }
 
+    /// Every flow that the programs would find: it stands in the bucket that its hash says, under its
+    /// tag.
+    func reachable() throws(BPFError) -> [rf_flow] {
+        var flows: [rf_flow] = []
+        var seeds = seeds
+        let words = try Mapping(tags, as: UInt64.self, PROT_READ)
+        for index in 0..<tags.capacity * Self.wordsPerBucket {
+            let tags = cbpf_tags(words.start + index)
+            for lane in 0..<Self.tagsPerWord where tags != 0 {
+                let tag = tags >> UInt64(lane * Int(RF_TAG_BITS)) & 0xffff
+                guard tag != 0, tag != RF_TAKEN,
+                    var flow = try places.value(of: UInt32(index * Self.tagsPerWord + lane))
+                else { continue }
+                if bucket(of: flow.key) == index / Self.wordsPerBucket,
+                    UInt64(rf_tag(rf_hash(&seeds, &flow.key))) == tag
+                {
+                    flows.append(flow)
+                }
+            }
+        }
+        return flows
+    }
+
     /// Ends the flows that answer to something: nobody finds them any more.
     ///
     /// - Parameters:

@@ -37,7 +37,7 @@ extension HostFilter {
     }
 
     /// Idle time in ns: `timeout_of` in bpf/judge.h.
-    private static func timeout(_ ipProtocol: UInt8, _ state: UInt8) -> UInt64 {
+    static func timeout(_ ipProtocol: UInt8, _ state: UInt8) -> UInt64 {
         let isOpen = state == RF_OPEN.rawValue
         let seconds: UInt64 =
             switch ipProtocol {

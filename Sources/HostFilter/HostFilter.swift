@@ -159,7 +159,7 @@ public final class HostFilter {
     }
 
     /// Whether a program may be held up by another one on the same processor: uname(2) tells.
-    private static var isPreemptible: Bool {
+    static var isPreemptible: Bool {
         var name = utsname()
         guard uname(&name) == 0 else { return true }
         return withUnsafeBytes(of: &name.version) { bytes in

@@ -35,6 +35,12 @@ struct BPFLoader: ~Copyable {
         try checkBPF("pin map \(map)") { bpf_map__set_pin_path(pointer, path) }
     }
 
+    /// Lets the programs use a map that is there, whatever its size.
+    func use(_ descriptor: borrowing Descriptor, as map: String) throws(BPFError) {
+        let (pointer, raw) = (try pointer(to: map), descriptor.rawValue)
+        try checkBPF("use map \(map)") { bpf_map__reuse_fd(pointer, raw) }
+    }
+
     func set(_ settings: rf_settings) throws(BPFError) {
         let pointer = try pointer(to: ".rodata.settings")
         var settings = settings

@@ -116,11 +116,18 @@ struct ProgramInfo: Hashable {
 
     /// The program that a link runs.
     static func program(of link: borrowing Descriptor) throws(BPFError) -> UInt32 {
+        try self.link(link).program
+    }
+
+    /// A link's own id, and the program that it runs.
+    static func link(
+        _ link: borrowing Descriptor
+    ) throws(BPFError) -> (id: UInt32, program: UInt32) {
         let raw = link.rawValue
         var info = bpf_link_info()
         var size = UInt32(MemoryLayout<bpf_link_info>.size)
         try checkBPF("look at a link") { bpf_obj_get_info_by_fd(raw, &info, &size) }
-        return info.prog_id
+        return (info.id, info.prog_id)
     }
 
     /// The name of a program that somebody else attached.

@@ -1,0 +1,202 @@
+internal import CBPF
+internal import Glibc
+internal import Linux
+internal import NetTypes
+internal import Verifier
+
+/// The pinned maps, opened to be read.
+final class PinnedMaps {
+    let generation: BPFMap<UInt32, UInt64>
+    private let endpoints: BPFMap<UInt32, rf_endpoint>
+    private let recent: BPFMap<UInt32, rf_recent>
+    private let own: BPFMap<rf_own_key, UInt32>
+    private let locals: BPFMap<rf_address, UInt32>
+    private let peers: BPFMap<rf_peer_key, UInt32>
+    private let networks: BPFMap<rf_network_key, UInt32>
+    private let shapes: BPFMap<rf_shape_key, UInt32>
+    private let admissions: BPFMap<rf_admission_key, rf_admission>
+    private let rules: BPFMap<UInt32, UInt64>
+    private let flows: FlowTable?
+    private let overflowFlows: BPFMap<rf_flow_key, rf_flow>
+    private let overflowUsed: BPFMap<UInt32, UInt32>
+    private let refused: BPFMap<rf_refused_key, rf_refused>
+    private let usage: BPFMap<UInt32, UInt64>
+    private let processors = Int(libbpf_num_possible_cpus())
+
+    /// - Parameters:
+    ///   - folder: Where they are pinned.
+    ///   - seeds: Those that programs hash flows with; nil where none runs that could know a flow.
+    /// - Throws: ENOENT for one that is not there.
+    init(_ folder: String, seeds: rf_seeds?) throws(BPFError) {
+        func raw(_ name: String) throws(BPFError) -> CInt {
+            let path = folder + "/" + name
+            return try checkBPF("open \(path)") { bpf_obj_get(path) }
+        }
+        generation = try BPFMap("generation", owning: raw("generation"))
+        endpoints = try BPFMap("endpoints", owning: raw("endpoints"))
+        recent = try BPFMap("recent", owning: raw("recent"))
+        own = try BPFMap("own", owning: raw("own"))
+        locals = try BPFMap("locals", owning: raw("locals"))
+        peers = try BPFMap("peers", owning: raw("peers"))
+        networks = try BPFMap("networks", owning: raw("networks"))
+        shapes = try BPFMap("shapes", owning: raw("shapes"))
+        admissions = try BPFMap("admissions", owning: raw("admissions"))
+        rules = try BPFMap("rules", owning: raw("rules"))
+        overflowFlows = try BPFMap("overflow_flows", owning: raw("overflow_flows"))
+        overflowUsed = try BPFMap("overflow_used", owning: raw("overflow_used"))
+        refused = try BPFMap("refused", owning: raw("refused"))
+        usage = try BPFMap("usage", owning: raw("usage"))
+        if let seeds {
+            flows = FlowTable(
+                tags: try BPFMap("flow_tags", owning: raw("flow_tags")),
+                places: try BPFMap("flows", owning: raw("flows")), seeds: seeds)
+        } else {
+            flows = nil
+        }
+    }
+
+    /// Reads everything that packets are judged by.
+    func read(into state: inout HostFilterState) throws(BPFError) {
+        try readEndpoints(&state)
+        try readPolicy(&state)
+        try readFlows(&state)
+    }
+
+    private func readEndpoints(_ state: inout HostFilterState) throws(BPFError) {
+        let now = try generation.value(of: 0) ?? 0
+        state.entries = [:]
+        state.remembered = [:]
+        for (interface, endpoint) in try endpoints.entries() {
+            state.entries[interface] = HostEntry(endpoint)
+        }
+        let interfaces = Set(state.entries.keys).union(state.hooks.map(\.interface))
+        for interface in interfaces {
+            let copies = try recent.values(
+                at: interface % UInt32(RF_RECENT), processors: processors)
+            let valid = copies.filter { $0.interface == interface && $0.generation == now }
+            if !valid.isEmpty {
+                state.remembered[interface] = Set(valid.map { HostEntry($0.endpoint) })
+            }
+        }
+        state.own = [:]
+        for (key, _) in try own.entries() {
+            state.own[key.endpoint, default: []].insert(key.address.number)
+        }
+        state.locals = Set(try locals.entries().map(\.key.number))
+        state.counts["endpoints"] = state.entries.count
+        state.counts["own"] = state.own.values.reduce(0) { $0 + $1.count }
+        state.counts["locals"] = state.locals.count
+    }
+
+    private func readPolicy(_ state: inout HostFilterState) throws(BPFError) {
+        state.peers = [:]
+        for (key, peerClass) in try peers.entries() {
+            let known = HostPeerKey(
+                endpoint: key.endpoint, sender: key.source, address: key.address.number)
+            state.peers[known] = peerClass
+        }
+        state.networks = try networks.entries().map { key, peerClass in
+            HostNetwork(
+                endpoint: key.endpoint.bigEndian, address: key.address.number,
+                length: Int(key.prefix_length), peerClass: peerClass)
+        }
+        state.shapes = [:]
+        for (key, shape) in try shapes.entries() {
+            let known = HostClassKey(
+                endpoint: key.endpoint, peerClass: key.peer_class,
+                isEgress: key.direction == RF_EGRESS.rawValue)
+            state.shapes[known] = shape
+        }
+        state.admissions = [:]
+        for (key, admission) in try admissions.entries() {
+            let known = HostClassKey(
+                endpoint: UInt32(key.endpoint), peerClass: key.peer_class,
+                isEgress: UInt32(key.direction) == RF_EGRESS.rawValue)
+            state.admissions[known, default: []].append(HostAdmission(key, admission))
+        }
+        state.rules = [:]
+        for slot in 0..<UInt32(rules.capacity) {
+            if let rule = try rules.value(of: slot), rule != 0 { state.rules[slot] = rule }
+        }
+        state.counts["peers"] = state.peers.count
+        state.counts["networks"] = state.networks.count
+        state.counts["shapes"] = state.shapes.count
+        state.counts["admissions"] = state.admissions.values.reduce(0) { $0 + $1.count }
+        state.counts["rules"] = state.rules.count
+    }
+
+    private func readFlows(_ state: inout HostFilterState) throws(BPFError) {
+        var all = try flows?.reachable() ?? []
+        if try overflowUsed.value(of: 0) ?? 0 != 0 {
+            all += try overflowFlows.entries().map(\.value)
+        }
+        var time = timespec()
+        clock_gettime(CLOCK_MONOTONIC, &time)
+        let now = UInt64(time.tv_sec) * 1_000_000_000 + UInt64(time.tv_nsec)
+        state.flows = all.filter { flow in
+            now <= flow.seen
+                || now - flow.seen <= HostFilter.timeout(flow.key.protocol, flow.state)
+        }
+        .map { HostFlow($0) }
+        let current = try generation.value(of: 0) ?? 0
+        state.refusals = []
+        for (key, known) in try refused.entries() {
+            guard known.generation == current, key.reason == RF_REFUSED.rawValue,
+                key.is_portless == 0, key.protocol == 6 || key.protocol == 17,
+                try usage.value(of: HostFilter.usage(of: key.endpoint, RF_USAGE_REFUSED)) ?? 0 > 0
+            else { continue }
+            state.refusals.append(HostFlow(key))
+        }
+        state.counts["flows"] = all.count
+        state.counts["refused"] = state.refusals.count
+    }
+}
+
+extension rf_address {
+    /// As a number, whose highest byte is the first.
+    var number: UInt128 { withUnsafeBytes(of: words) { UInt128(networkBytes: $0) } }
+}
+
+extension HostEntry {
+    fileprivate init(_ endpoint: rf_endpoint) {
+        let addresses = withUnsafeBytes(of: endpoint.addresses) { bytes in
+            Set(bytes.bindMemory(to: rf_address.self).map(\.number))
+        }
+        self.init(
+            number: endpoint.number,
+            hardwareAddress: withUnsafeBytes(of: endpoint.mac) { Array($0) },
+            addresses: endpoint.address_count == 0 ? nil : addresses,
+            ingressShapes: endpoint.shapes.0, egressShapes: endpoint.shapes.1)
+    }
+}
+
+extension HostAdmission {
+    fileprivate init(_ key: rf_admission_key, _ admission: rf_admission) {
+        self.init(
+            ipProtocol: key.protocol, protocolBits: key.protocol_bits, port: key.port,
+            portBits: key.port_bits, slot: admission.slot, mark: admission.mark)
+    }
+}
+
+extension HostFlow {
+    fileprivate init(_ flow: rf_flow) {
+        self.init(
+            endpoint: UInt32(flow.key.endpoint),
+            isEgress: UInt32(flow.direction) == RF_EGRESS.rawValue,
+            local: flow.key.local.number, remote: flow.key.remote.number,
+            ipProtocol: flow.key.protocol, localPort: flow.key.local_port,
+            remotePort: flow.key.remote_port, sender: flow.remote == RF_UNKNOWN ? nil : flow.remote,
+            slot: flow.slot, mark: flow.mark)
+    }
+
+    fileprivate init(_ key: rf_refused_key) {
+        let isEgress = UInt32(key.hook) == RF_FROM.rawValue
+        self.init(
+            endpoint: key.endpoint, isEgress: isEgress,
+            local: isEgress ? key.source.number : key.destination.number,
+            remote: isEgress ? key.destination.number : key.source.number,
+            ipProtocol: key.protocol,
+            localPort: isEgress ? key.source_port : key.destination_port,
+            remotePort: isEgress ? key.destination_port : key.source_port, sender: key.sender)
+    }
+}
