@@ -13,6 +13,8 @@ public struct HostAudit: Sendable {
     private let policies: PolicySet
     private let survey: HostSurvey
     private let surveyed: Duration
+    private let hostFilter: HostFilterUse
+    private let bpfFileSystem: String
 
     /// Called from any thread with how many endpoints are done, and of how many.
     public typealias Progress = @Sendable (Int, Int) -> Void
@@ -21,7 +23,14 @@ public struct HostAudit: Sendable {
     ///   - policies: What is to be proven.
     ///   - survey: Where the endpoints are looked for.
     ///   - surveyed: How long the survey took.
-    public init(of policies: PolicySet, on survey: HostSurvey, surveyed: Duration = .zero) {
+    ///   - hostFilter: What is expected of the host filter.
+    ///   - bpfFileSystem: Where it has pinned what it holds.
+    public init(
+        of policies: PolicySet, on survey: HostSurvey, surveyed: Duration = .zero,
+        hostFilter: HostFilterUse = .auto, bpfFileSystem: String = "/sys/fs/bpf"
+    ) {
+        self.hostFilter = hostFilter
+        self.bpfFileSystem = bpfFileSystem
         self.policies = policies
         self.survey = survey
         self.surveyed = surveyed
@@ -35,12 +44,18 @@ public struct HostAudit: Sendable {
         let begun = clock.now
         let index = PolicyIndex(policies, in: topology)
         let indexed = clock.now - begun
+        let outside = HostFilterSurvey(
+            index: index, survey: survey, root: bpfFileSystem, use: hostFilter
+        ).audit()
         let observed = Dictionary(
             survey.namespaces.map { ($0.id, $0) }, uniquingKeysWith: { $1 })
         let work = Mutex(Work())
         let total = topology.endpoints.count
         DispatchQueue.concurrentPerform(iterations: total) { number in
-            let one = Self.audit(number, index, observed[topology.endpoints[number].id])
+            let one =
+                hostFilter == .only
+                ? Self.untabled(number, index, outside)
+                : Self.audit(number, index, observed[topology.endpoints[number].id])
             let done = work.withLock { work in
                 work.audits.append(one.audit)
                 work.reading += one.reading
@@ -60,6 +75,7 @@ public struct HostAudit: Sendable {
                 times: AuditTimes(
                     reading: surveyed.inSeconds + wall.inSeconds - proving, proving: proving),
                 endpoints: work.audits.sorted { ($0.tenant, $0.name) < ($1.tenant, $1.name) },
+                hostFilter: outside,
                 unproven: survey.failures.sorted { $0.key < $1.key }.map { name, reason in
                     Unproven(
                         reason: "namespace \(name) could not be looked into: \(reason)",
@@ -78,6 +94,24 @@ public struct HostAudit: Sendable {
         let audit: EndpointAudit
         let reading: Double
         let proving: Double
+    }
+
+    /// An endpoint that only the host filter stands before: it is proven as far as that is.
+    private static func untabled(
+        _ number: Int, _ index: PolicyIndex, _ outside: HostFilterAudit?
+    ) -> One {
+        let endpoint = index.topology.endpoints[number]
+        var audit = EndpointAudit(
+            namespace: endpoint.id, name: endpoint.name, tenant: endpoint.tenant,
+            addresses: endpoint.addresses, notes: ["only the host filter is asked for"])
+        if outside?.outcome != .proven {
+            audit.unproven = [
+                Unproven(
+                    reason: "only the host filter stands before it, and that is not proven",
+                    fix: "mend what is said of the host filter")
+            ]
+        }
+        return One(audit: audit, reading: 0, proving: 0)
     }
 
     private static func audit(

@@ -9,6 +9,7 @@ public struct HostSurvey: Sendable {
     public let host: NamespaceID
     /// By name: why a namespace could not be looked into.
     public private(set) var failures: [String: String] = [:]
+    private let hostNamespace: String?
 
     /// Looks into every namespace that is mounted in the folders, or that policies or the caller
     /// name.
@@ -22,12 +23,8 @@ public struct HostSurvey: Sendable {
     public init(
         folders: [String], pids: [Int32], policies: PolicySet, hostNamespace: String?
     ) throws(SystemError) {
-        let own =
-            if let hostNamespace {
-                try NetworkNamespace(at: hostNamespace)
-            } else {
-                try NetworkNamespace.current()
-            }
+        self.hostNamespace = hostNamespace
+        let own = try Self.openHost(hostNamespace)
         host = own.id
         var found: [NamespaceID: (paths: [String], pids: [Int32])] = [:]
         for mount in try NamespaceFolders(folders).mounts() {
@@ -63,6 +60,14 @@ public struct HostSurvey: Sendable {
         } catch {
             failures[paths.first ?? "process \(pids.first ?? 0)"] = "\(error)"
         }
+    }
+
+    /// The namespace of the veths' host ends.
+    func openHost() throws(SystemError) -> NetworkNamespace { try Self.openHost(hostNamespace) }
+
+    private static func openHost(_ path: String?) throws(SystemError) -> NetworkNamespace {
+        if let path { return try NetworkNamespace(at: path) }
+        return try NetworkNamespace.current()
     }
 
     /// Opens a namespace by one of its names.

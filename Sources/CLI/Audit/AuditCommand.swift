@@ -1,6 +1,7 @@
 internal import API
 internal import Agent
 internal import ArgumentParser
+internal import Audit
 internal import Evidence
 internal import Linux
 internal import NetTypes
@@ -14,8 +15,8 @@ struct AuditCommand: AsyncParsableCommand {
         commandName: "audit",
         abstract: "Prove that the kernel holds what the policies say, and leave evidence.",
         discussion: """
-            Works with or without a running agent: reads back every endpoint's tables, holds them \
-            against the policy files, checks the assertions, and writes reports. Each audit is a \
+            Works with or without a running agent: reads back every endpoint's tables, and programs and \
+            maps of the host filter where it is in use, holds them against the policy files, checks the assertions, and writes reports. Each audit is a \
             record in a chain (audits.jsonl in the state directory) that 'ringfence verify' checks.
 
             Exits with 0 if all is proven, with 1 if something is violated, with 2 if something \
@@ -38,6 +39,20 @@ struct AuditCommand: AsyncParsableCommand {
             "The mount of the namespace that holds the host ends of the veths (default: this one).",
             valueName: "path"))
     var hostNamespace: String?
+    @Option(
+        help: ArgumentHelp(
+            "What to expect of the host filter: auto proves it where it is there (default: what the "
+                + "agent says, else auto).", valueName: "auto|off|on|only"),
+        transform: { text in
+            guard let use = HostFilterUse(rawValue: text) else {
+                throw ValidationError("it is auto, off, on or only")
+            }
+            return use
+        })
+    var hostFilter: HostFilterUse?
+    @Option(
+        help: ArgumentHelp("Where the BPF file system is mounted.", valueName: "folder"))
+    var bpfFileSystem = "/sys/fs/bpf"
     @OptionGroup var socket: SocketOptions
     @OptionGroup var state: StateOptions
     @Option(
@@ -78,12 +93,16 @@ struct AuditCommand: AsyncParsableCommand {
     func run() async throws {
         if let at { return try output.show(try orCouldNotRun { try moment(at) }) }
         let counters = try? await socket.client.counters()
-        let audited = try orCouldNotRun { try audit(counters) }
+        let said = try? await socket.client.status().agent.hostFilter
+        let use = hostFilter ?? said.flatMap { HostFilterUse(saidBy: $0) } ?? .auto
+        let audited = try orCouldNotRun { try audit(counters, use) }
         try output.show(audited)
         if audited.outcome != .proven { throw ExitCode(audited.outcome.exitCode) }
     }
 
-    private func audit(_ counters: CountersReport?) throws -> AuditReport {
+    private func audit(
+        _ counters: CountersReport?, _ hostFilter: HostFilterUse
+    ) throws -> AuditReport {
         let started = AgentCommand.now()
         let mapping = try ControlMapping.read(controls)
         let signingKey = try key.map { try KeyFile.signing($0) }
@@ -95,7 +114,10 @@ struct AuditCommand: AsyncParsableCommand {
             policies, folders: namespaces.folders, pids: namespaces.pid,
             hostNamespace: hostNamespace)
         let progress = Progress()
-        let kernel = KernelAudit(policies: policies, survey: survey).result(progress)
+        let kernel = KernelAudit(
+            policies: policies, survey: survey, hostFilter: hostFilter,
+            bpfFileSystem: bpfFileSystem
+        ).result(progress)
         let probes =
             probing.probe
             ? ProbeRound(policies: policies, survey: survey, options: probing)
@@ -147,5 +169,16 @@ struct AuditCommand: AsyncParsableCommand {
                     + " agent, and a time since its first start")
         }
         return report
+    }
+}
+
+extension HostFilterUse {
+    /// What an agent says that it does; where it does nothing, another may have left something.
+    fileprivate init?(saidBy agent: AgentStatus.HostFilter) {
+        switch agent {
+        case .off: return nil
+        case .on: self = .on
+        case .only: self = .only
+        }
     }
 }

@@ -7,10 +7,14 @@ internal import Verifier
 struct KernelAudit {
     let policies: PolicySet
     let survey: Survey
+    let hostFilter: HostFilterUse
+    let bpfFileSystem: String
 
     /// The endpoints one by one; a namespace that can't be read is not proven.
     func result(_ progress: Progress) -> AuditResult {
-        var result = HostAudit(of: policies, on: survey.host).run { done, total in
+        var result = HostAudit(
+            of: policies, on: survey.host, hostFilter: hostFilter, bpfFileSystem: bpfFileSystem
+        ).run { done, total in
             if done == total || done % 16 == 0 { progress.show("proved endpoint", done, of: total) }
         }
         progress.finish()

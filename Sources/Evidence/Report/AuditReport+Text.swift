@@ -21,6 +21,12 @@ extension AuditReport: TextReport {
             "looked at \(count(coverage.endpoints, "endpoint")), \(count(coverage.tables, "table")), "
                 + "\(count(coverage.rules, "kernel rule")), \(count(coverage.elements, "element")); "
                 + "followed \(count(coverage.packets, "kind")) of packets")
+        if let filter = kernel.hostFilter {
+            let hooks = count(filter.posts.count, "hook")
+            let entries = filter.maps.values.reduce(0, +)
+            lines.append(
+                "looked at \(hooks) of the host filter and \(entries) entries of its maps")
+        }
         if let probes {
             let arrived = probes.cells.count { $0.arrived == true }
             lines.append(

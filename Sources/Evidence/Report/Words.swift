@@ -32,7 +32,12 @@ extension Finding.Kind {
 extension HostFilterFinding {
     var words: String {
         let who = endpoint.map { "\($0.tenant)/\($0.endpoint): " } ?? ""
+        let asked = policy.map { side in
+            let rule = side.rule.map { "\($0.policy) at \($0.place)" } ?? side.reason
+            return "; policies: \(side.passes ? "pass" : "refuse") (\(rule))"
+        }
         return who + "\(kind.words): \(reason) at \(place)" + (packet.map { "; \($0)" } ?? "")
+            + (asked ?? "")
     }
 }
 

@@ -1,0 +1,90 @@
+internal import HostFilter
+internal import Linux
+internal import NetTypes
+internal import Policy
+internal import Verifier
+
+/// What the audit is to expect of the host filter.
+public enum HostFilterUse: String, Hashable, Sendable, CaseIterable {
+    /// It is proven where anything of it is there.
+    case auto
+    /// It is not looked at.
+    case off
+    /// It has to be there.
+    case on
+    /// It has to be there, and there are no tables inside the endpoints.
+    case only
+}
+
+/// Finds the host ends of the endpoints' veths, and reads what stands there.
+struct HostFilterSurvey {
+    let index: PolicyIndex
+    let survey: HostSurvey
+    let root: String
+    let use: HostFilterUse
+
+    /// Nil where the host filter is not asked for, and nothing of it is there.
+    func audit() -> HostFilterAudit? {
+        let reader = HostFilterReader(root: root, host: survey.host.inode)
+        guard use != .off, use != .auto || reader.isPresent else { return nil }
+        let posts = posts
+        do {
+            let state = try read(reader, Set(posts.map { Int32(bitPattern: $0.interface) }))
+            return HostFilterProof(index, state, at: posts).result()
+        } catch {
+            return HostFilterAudit(unproven: [
+                Unproven(
+                    reason: "the host filter could not be read: \(error)",
+                    fix: "run the audit as root, and as the version that the agent has")
+            ])
+        }
+    }
+
+    private var interfaces: [ObservedInterface] {
+        survey.namespaces.first { $0.id == survey.host }?.interfaces ?? []
+    }
+
+    private func read(
+        _ reader: HostFilterReader, _ posts: Set<Int32>
+    ) throws -> HostFilterState {
+        let names = Dictionary(
+            interfaces.map { ($0.index, $0.name) }, uniquingKeysWith: { $1 })
+        var outcome: Result<HostFilterState, BPFError>?
+        try survey.openHost().run { () throws(SystemError) in
+            do throws(BPFError) {
+                outcome = .success(try reader.read(interfaces: names, posts: posts))
+            } catch {
+                outcome = .failure(error)
+            }
+        }
+        guard let outcome else { throw SystemError("setns", code: 0) }
+        return try outcome.get()
+    }
+
+    /// Every veth of an endpoint whose other end is in the host namespace.
+    private var posts: [HostPost] {
+        let ends = Dictionary(
+            interfaces.filter { $0.kind == "veth" }.map { ($0.index, $0) },
+            uniquingKeysWith: { $1 })
+        var holders: [[UInt8]: Set<NamespaceID>] = [:]
+        for namespace in survey.namespaces {
+            for interface in namespace.interfaces {
+                holders[interface.hardwareAddress, default: []].insert(namespace.id)
+            }
+        }
+        let observed = Dictionary(
+            survey.namespaces.map { ($0.id, $0) }, uniquingKeysWith: { $1 })
+        return index.topology.endpoints.enumerated().flatMap { place, endpoint in
+            (observed[endpoint.id]?.interfaces ?? []).compactMap { interface in
+                guard interface.kind == "veth", interface.hardwareAddress.count == 6,
+                    let peer = interface.peerIndex, let end = ends[peer],
+                    end.peerIndex == interface.index
+                else { return nil }
+                return HostPost(
+                    endpoint: place, interface: UInt32(bitPattern: end.index), name: end.name,
+                    hardwareAddress: interface.hardwareAddress,
+                    isShared: holders[interface.hardwareAddress] != [endpoint.id])
+            }
+        }
+    }
+}
