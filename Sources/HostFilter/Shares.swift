@@ -18,7 +18,7 @@ final class Shares {
 
     /// Where it is counted what is held on behalf of an endpoint; nil for a number beyond the map.
     func index(_ number: UInt32, _ kind: rf_usage) -> Int? {
-        let index = Int(number) * Int(RF_USAGES.rawValue) + Int(kind.rawValue)
+        let index = Int(HostFilter.usage(of: number, kind))
         return index < map.capacity ? index : nil
     }
 
@@ -58,5 +58,12 @@ final class Shares {
             }
         }
         suspected = suspects
+    }
+}
+
+extension HostFilter {
+    /// Where it is counted what is held on behalf of an endpoint, in a map of any size.
+    static func usage(of number: UInt32, _ kind: rf_usage) -> UInt32 {
+        number * UInt32(RF_USAGES.rawValue) + UInt32(kind.rawValue)
     }
 }

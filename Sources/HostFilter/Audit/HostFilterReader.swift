@@ -130,7 +130,8 @@ private struct Reference {
                 seeds: rf_seeds(), identity_mask: settings?.identityMask ?? 0xffff_0000,
                 identity_shift: settings?.identityShift ?? 16,
                 bucket_mask: settings?.bucketMask ?? 0,
-                is_alone: settings?.isAlone ?? mayBeAlone ? 1 : 0))
+                is_alone: settings?.isAlone ?? mayBeAlone ? 1 : 0,
+                is_weakly_ordered: HostFilter.isWeaklyOrdered ? 1 : 0, zero: 0))
         try loader.load()
         programs = HostReference(
             from: try ProgramReading.program(try loader.program("from_endpoint")),

@@ -171,7 +171,11 @@ extension HostMutator {
         let index = HostFilter.usage(of: 1, RF_USAGE_OWN)
         return try change(
             "use counted up", index, UInt64(3), isHarmless: true,
-            { try maps.usage.value(of: $0) }, { [maps] in try maps.usage.set($1 ?? 0, for: $0) })
+            { maps.shares.counts[Int($0)] },
+            { [maps] in
+                let change = Int64($1 ?? 0) - Int64(maps.shares.counts[Int($0)])
+                maps.shares.add(change, at: Int($0))
+            })
     }
 }
 
