@@ -10,8 +10,7 @@ import Rules
 /// A packet of a known flow and one that was refused before are judged again and again in one call.
 /// First packets are as many flows as fit, in one call as well, each by way of a program that counts
 /// the source port up; what that program takes by itself is measured right before and subtracted.
-/// Each of those flows has a place of its own somewhere in a table of 16 MB, as in a host: that the
-/// place has to be fetched is a part of the figure.
+/// Each of those flows has a place of its own in a table of 16 MB, as in a host.
 final class HostFilterCost {
     /// In nanoseconds a packet.
     struct Times {

@@ -168,7 +168,7 @@ public final class HostFilter {
     }
 
     /// Whether a processor may do two loads in another order.
-    private static var isWeaklyOrdered: Bool {
+    static var isWeaklyOrdered: Bool {
         #if arch(x86_64)
             false
         #else

@@ -186,10 +186,11 @@ final class HostGround {
             isIngress ? (flow.destination, flow.source) : (flow.source, flow.destination)
         let isSwapped = isIngress && !flow.ipProtocol.isICMP
         try filter.forget(
-            at: topology.endpoints[post.endpoint].id, local: near,
-            localPort: isSwapped ? flow.destinationPort : flow.sourcePort, remote: far,
-            remotePort: isSwapped ? flow.sourcePort : flow.destinationPort,
-            ipProtocol: flow.ipProtocol.rawValue)
+            .init(
+                local: near, localPort: isSwapped ? flow.destinationPort : flow.sourcePort,
+                remote: far, remotePort: isSwapped ? flow.sourcePort : flow.destinationPort,
+                ipProtocol: flow.ipProtocol.rawValue),
+            at: topology.endpoints[post.endpoint].id)
     }
 }
 
