@@ -242,7 +242,7 @@ let package = Package(
         .testTarget(
             name: "HostFilterTests",
             dependencies: [
-                "HostFilter", "HostRules", "Linux", "NetTypes", "Rules", "TestSupport",
+                "CBPF", "HostFilter", "HostRules", "Linux", "NetTypes", "Rules", "TestSupport",
             ],
             swiftSettings: shell),
         .testTarget(

@@ -127,7 +127,12 @@ __noinline int open_flow(
     int is_syn = (tcp_flags & (TCP_SYN | TCP_ACK)) == TCP_SYN;
     if (flow && !is_idle(now, flow->seen, timeout_of(key->protocol, flow->state)) && !is_syn &&
         (hook == RF_FROM || is_partner(flow, key, sender))) {
-        // Its rule is gone; another may admit it still, judged by who opened it.
+        // Its rule is gone; another may admit it still, judged by who opened it. Its address may be
+        // another's by now as well.
+        verdict->reason =
+            check_addresses(endpoint, key, flow->direction == RF_EGRESS ? RF_FROM : RF_TO);
+        if (verdict->reason != RF_ADMITTED)
+            return 0;
         judge(
             verdict, endpoint, key, flow->remote == RF_UNKNOWN ? 0 : flow->remote,
             flow->direction);

@@ -157,7 +157,7 @@ extension Agent {
         driftBook.leave(id)
         drift[id] = nil
         otherTables[id] = nil
-        unsurveyed.remove(id)
+        unsurveyed[id] = nil
         ledger.otherTables?[id] = nil
         observed[id] = nil
         watchedRefusals[id] = nil

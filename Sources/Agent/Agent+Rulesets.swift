@@ -8,11 +8,20 @@ internal import Reports
 /// What the agent knows of other tables in a namespace.
 struct OtherTables {
     /// Chains on hooks, by table.
-    var hooks: [TableName: Set<String>] = [:]
+    var survey = HookSurvey()
     /// Where the namespace's rulesets stood when it was last looked at, or last heard of.
     var generation: UInt32 = 0
     /// How many transactions were the agent's own by then.
     var own: UInt64 = 0
+    /// Whether there are more chains than can be read in a moment: nobody listens there any more.
+    var isUnfollowed = false
+}
+
+/// A namespace that is to be looked at.
+struct PendingSurvey {
+    var due: ContinuousClock.Instant
+    /// How often it failed in a row.
+    var failures = 0
 }
 
 /// What others do to the rulesets of endpoints.
@@ -21,6 +30,7 @@ extension Agent {
     /// message of several KiB for each of them first.
     static let mostHeard = 512
     private static let surveyPause = Duration.milliseconds(20)
+    private static let surveyLimit = Duration.milliseconds(250)
 
     /// Handles what the kernel told of the rulesets of some namespaces; those whose doing it is pay for the time.
     func rulesetsChanged(_ tokens: [UInt64]) {
@@ -39,8 +49,7 @@ extension Agent {
                 for transaction in news.transactions { heard(transaction, in: id) }
                 if news.overflowed {
                     lost.rules += 1
-                    unsurveyed.insert(id)
-                    survey(id)
+                    surveySoon(id)
                 }
             } catch {
                 logger.error("rulesets of \(observed[id]?.name ?? "\(id)"): \(error)")
@@ -53,53 +62,100 @@ extension Agent {
     func surveyDue(_ now: ContinuousClock.Instant) {
         guard let due = surveyAt, due <= now else { return }
         let end = now + .milliseconds(2)
-        while let id = unsurveyed.first {
+        for id in unsurveyed.filter({ $0.value.due <= now }).keys.sorted() {
+            let start = ContinuousClock.now
+            let caller = endpoint(id).map { Caller.tenant($0.tenant) } ?? .nobody
+            if let paid = callerPaces[caller]?.next(start), paid > start {
+                unsurveyed[id]?.due = paid
+                continue
+            }
             survey(id)
+            charge([caller], from: start)
             if ContinuousClock.now > end { break }
         }
-        surveyAt = unsurveyed.isEmpty ? nil : .now + Self.surveyPause
+        surveyAt = unsurveyed.values.map(\.due).min().map { max($0, .now + Self.surveyPause) }
     }
 
     /// Whether it is heard what others do in a namespace.
     package func isListening(in id: NamespaceID) -> Bool {
-        otherTables[id] != nil && !unsurveyed.contains(id)
+        otherTables[id]?.isUnfollowed == false && unsurveyed[id] == nil
     }
 
     /// Has a namespace looked at soon, and listened to from then on.
     func surveySoon(_ id: NamespaceID) {
-        guard id != host, configuration.hostFilter != .only else { return }
-        unsurveyed.insert(id)
-        surveyAt = surveyAt ?? .now + Self.surveyPause
+        guard id != host, configuration.hostFilter != .only, otherTables[id]?.isUnfollowed != true,
+            unsurveyed[id] == nil
+        else { return }
+        let due = ContinuousClock.now + Self.surveyPause
+        unsurveyed[id] = PendingSurvey(due: due)
+        surveyAt = min(surveyAt ?? due, due)
     }
 
     /// Finds out which other tables have chains on hooks, and tells what is another than it was known.
     private func survey(_ id: NamespaceID) {
-        unsurveyed.remove(id)
-        guard let tenure = tenures[id], id != host else { return }
+        guard let pending = unsurveyed.removeValue(forKey: id), let tenure = tenures[id], id != host
+        else { return }
         do {
-            // First of all, so that nothing falls between the two.
-            try tenure.rulesets.join()
-            let generation = try tenure.table.generation().number
-            let own = tenure.table.commits
-            let hooks = try tenure.table.otherHooks()
-            let before = otherTables[id]
-            let known = before?.hooks.keys.map(\.description) ?? ledger.otherTables?[id] ?? []
-            tellSurvey(of: id, Set(known), hooks)
-            if let before {
-                let all = UInt64(generation &- before.generation)
-                let missed = all - min(all, own - min(own, before.own))
-                if missed > 0 {
-                    note(
-                        .otherTable, subject: "?", of: id,
-                        "changes that could not be read one by one", times: missed)
-                    checkOwnTable(of: id)
+            // The answer comes over the socket that listens.
+            try tenure.rulesets.leave()
+            let start = try tenure.table.generation().number
+            let answer = try tenure.rulesets.survey(within: Self.surveyLimit)
+            guard case .tooLong = answer else {
+                try tenure.rulesets.join()
+                // Nothing may fall between the look and the ear.
+                let generation = try tenure.table.generation().number
+                if case .complete(let found) = answer, generation == start {
+                    return take(found, generation, of: id, tenure)
                 }
+                return fail(pending, id, generation, tenure)
             }
-            otherTables[id] = OtherTables(hooks: hooks, generation: generation, own: own)
-            remember(hooks, of: id)
+            otherTables[id, default: OtherTables()].isUnfollowed = true
+            note(
+                .otherTable, subject: "?", of: id,
+                "more chains than can be followed: what changes there is not recorded any more")
         } catch {
             logger.error("other tables of \(observed[id]?.name ?? "\(id)"): \(error)")
+            fail(pending, id, nil, tenure)
         }
+    }
+
+    /// Tries again, after a longer pause each time.
+    private func fail(
+        _ pending: PendingSurvey, _ id: NamespaceID, _ generation: UInt32?, _ tenure: Tenure
+    ) {
+        try? tenure.rulesets.leave()
+        let failures = pending.failures + 1
+        let due = ContinuousClock.now + .milliseconds(50 << min(failures, 8))
+        unsurveyed[id] = PendingSurvey(due: due, failures: failures)
+        guard failures > 3, let generation else { return }
+        countMissed(in: id, upTo: generation, tenure)
+        otherTables[id, default: OtherTables()].generation = generation
+        otherTables[id]?.own = tenure.table.commits
+    }
+
+    private func take(
+        _ found: HookSurvey, _ generation: UInt32, of id: NamespaceID, _ tenure: Tenure
+    ) {
+        let known =
+            otherTables[id]?.survey.hooks.keys.map(\.description) ?? ledger.otherTables?[id] ?? []
+        tellSurvey(of: id, Set(known), found.hooks)
+        countMissed(in: id, upTo: generation, tenure)
+        otherTables[id] = OtherTables(
+            survey: found, generation: generation, own: tenure.table.commits)
+        remember(found.hooks, of: id)
+    }
+
+    /// Records transactions of others that nobody has read.
+    private func countMissed(in id: NamespaceID, upTo generation: UInt32, _ tenure: Tenure) {
+        guard let before = otherTables[id], before.generation != 0 else { return }
+        let all = UInt64(generation &- before.generation)
+        let own = tenure.table.commits
+        let missed = all - min(all, own - min(own, before.own))
+        guard missed > 0 else { return }
+        note(
+            .otherTable, subject: "?", of: id, "changes that could not be read one by one",
+            times: missed)
+        checkOwnTable(of: id)
     }
 
     private func tellSurvey(
@@ -107,7 +163,7 @@ extension Agent {
     ) {
         let found = Dictionary(uniqueKeysWithValues: hooks.map { ($0.key.description, $0.value) })
         for (table, chains) in found.sorted(by: { $0.key < $1.key }) where !known.contains(table) {
-            let names = chains.sorted().prefix(3).joined(separator: ", ")
+            let names = chains.sorted().prefix(3).map(\.foreignName).joined(separator: ", ")
             note(
                 .otherTable, subject: table, of: id,
                 "table \(table): found on hooks with \(names)")
@@ -129,7 +185,13 @@ extension Agent {
     /// Somebody made a transaction.
     private func heard(_ transaction: ForeignTransaction, in id: NamespaceID) {
         let start = ContinuousClock.now
-        guard var others = otherTables[id] else { return }
+        // Taken out, so that it is not copied.
+        guard var others = otherTables.removeValue(forKey: id) else { return }
+        var isOther = false
+        defer {
+            otherTables[id] = others
+            if isOther { remember(others.survey.hooks, of: id) }
+        }
         // What was looked at later is known already.
         let ahead = Int32(bitPattern: transaction.generation &- others.generation)
         guard ahead > 0 else { return }
@@ -148,9 +210,10 @@ extension Agent {
                 repair(id, OpenDrift(change: change.text, culprit: who(), heard: start))
                 continue
             }
-            let wasHooked = others.hooks[change.table] != nil
+            let wasHooked = others.survey.hooks[change.table] != nil
             others.follow(change)
-            let isHooked = others.hooks[change.table] != nil
+            let isHooked = others.survey.hooks[change.table] != nil
+            isOther = isOther || wasHooked != isHooked
             // A table without a chain on a hook judges nothing.
             guard wasHooked || isHooked else { continue }
             let words = isHooked || change.fate == .removed ? "" : "; no chain on a hook any more"
@@ -160,8 +223,6 @@ extension Agent {
         }
         others.generation = transaction.generation
         others.own = tenures[id]?.table.commits ?? others.own
-        otherTables[id] = others
-        remember(others.hooks, of: id)
     }
 
     /// Asks the kernel whether the table is still ours, where nobody knows what was done.
@@ -177,12 +238,11 @@ extension OtherTables {
     /// Takes in what a transaction did to another table.
     mutating func follow(_ change: TableChange) {
         if change.fate == .removed {
-            hooks[change.table] = nil
+            survey.hooks[change.table] = nil
             return
         }
-        var chains = hooks[change.table] ?? []
-        chains.subtract(change.goneChains)
-        chains.formUnion(change.hooked.map(\.name))
-        hooks[change.table] = chains.isEmpty ? nil : chains
+        survey.hooks[change.table]?.subtract(change.goneChains)
+        if survey.hooks[change.table]?.isEmpty == true { survey.hooks[change.table] = nil }
+        survey.add(change.hooked.map(\.name), to: change.table)
     }
 }

@@ -76,7 +76,7 @@ public actor Agent {
     /// What others have on hooks beside our tables.
     var otherTables: [NamespaceID: OtherTables] = [:]
     /// Namespaces whose other tables have to be looked at, and when.
-    var unsurveyed: Set<NamespaceID> = []
+    var unsurveyed: [NamespaceID: PendingSurvey] = [:]
     var surveyAt: ContinuousClock.Instant?
 
     // The host ends of the veths.

@@ -30,13 +30,32 @@ struct HostFilterSurvey {
         let posts = posts
         do {
             let state = try read(reader, Set(posts.map { Int32(bitPattern: $0.interface) }))
-            return HostFilterProof(index, state, at: posts).result()
+            return HostFilterProof(index, state, at: posts, unguarded: unguarded).result()
         } catch {
             return HostFilterAudit(unproven: [
                 Unproven(
                     reason: "the host filter could not be read: \(error)",
                     fix: "run the audit as root, and as the version that the agent has")
             ])
+        }
+    }
+
+    /// Links over which an endpoint can be reached, and of which no end is in the host namespace.
+    private var unguarded: [HostFilterProof.Unguarded] {
+        let ends = ends
+        let observed = Dictionary(
+            survey.namespaces.map { ($0.id, $0) }, uniquingKeysWith: { $1 })
+        return index.topology.endpoints.enumerated().flatMap { place, endpoint in
+            (observed[endpoint.id]?.interfaces ?? []).compactMap { interface in
+                let leads =
+                    switch interface.kind {
+                    case nil: interface.name != "lo"
+                    case "veth", "macvlan", "macvtap", "ipvlan", "ipvtap", "netkit": true
+                    default: false
+                    }
+                guard leads, end(of: interface, among: ends) == nil else { return nil }
+                return .init(endpoint: place, interface: interface.name)
+            }
         }
     }
 
@@ -63,9 +82,7 @@ struct HostFilterSurvey {
 
     /// Every veth of an endpoint whose other end is in the host namespace.
     private var posts: [HostPost] {
-        let ends = Dictionary(
-            interfaces.filter { $0.kind == "veth" }.map { ($0.index, $0) },
-            uniquingKeysWith: { $1 })
+        let ends = ends
         var holders: [[UInt8]: Set<NamespaceID>] = [:]
         for namespace in survey.namespaces {
             for interface in namespace.interfaces {
@@ -76,15 +93,29 @@ struct HostFilterSurvey {
             survey.namespaces.map { ($0.id, $0) }, uniquingKeysWith: { $1 })
         return index.topology.endpoints.enumerated().flatMap { place, endpoint in
             (observed[endpoint.id]?.interfaces ?? []).compactMap { interface in
-                guard interface.kind == "veth", interface.hardwareAddress.count == 6,
-                    let peer = interface.peerIndex, let end = ends[peer],
-                    end.peerIndex == interface.index
-                else { return nil }
+                guard let end = end(of: interface, among: ends) else { return nil }
                 return HostPost(
                     endpoint: place, interface: UInt32(bitPattern: end.index), name: end.name,
                     hardwareAddress: interface.hardwareAddress,
                     isShared: holders[interface.hardwareAddress] != [endpoint.id])
             }
         }
+    }
+
+    /// The host's veths by index.
+    private var ends: [Int32: ObservedInterface] {
+        Dictionary(
+            interfaces.filter { $0.kind == "veth" }.map { ($0.index, $0) },
+            uniquingKeysWith: { $1 })
+    }
+
+    /// The host's end of a link.
+    private func end(
+        of interface: ObservedInterface, among ends: [Int32: ObservedInterface]
+    ) -> ObservedInterface? {
+        guard interface.kind == "veth", interface.hardwareAddress.count == 6,
+            let peer = interface.peerIndex, let end = ends[peer], end.peerIndex == interface.index
+        else { return nil }
+        return end
     }
 }

@@ -18,7 +18,8 @@ final class Shares {
 
     /// Where it is counted what is held on behalf of an endpoint; nil for a number beyond the map.
     func index(_ number: UInt32, _ kind: rf_usage) -> Int? {
-        let index = Int(HostFilter.usage(of: number, kind))
+        // A flow may be read in the middle of a change, when it names nobody yet.
+        let index = Int(number) * Int(RF_USAGES.rawValue) + Int(kind.rawValue)
         return index < map.capacity ? index : nil
     }
 
@@ -63,7 +64,9 @@ final class Shares {
 
 extension HostFilter {
     /// Where it is counted what is held on behalf of an endpoint, in a map of any size.
+    ///
+    /// Numbers of endpoints have 16 bits.
     static func usage(of number: UInt32, _ kind: rf_usage) -> UInt32 {
-        number * UInt32(RF_USAGES.rawValue) + UInt32(kind.rawValue)
+        (number & 0xffff) * UInt32(RF_USAGES.rawValue) + UInt32(kind.rawValue)
     }
 }

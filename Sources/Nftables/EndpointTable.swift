@@ -236,13 +236,17 @@ public struct EndpointTable: ~Copyable, Sendable {
     /// Empties the socket, so that the next exchange starts clean; what rules that went had counted
     /// is told all the same.
     private func discardAnswers(_ witness: Witness?) throws(NftablesError) {
+        var overflows = 0
         while true {
             do throws(SystemError) {
                 guard let datagram = try commands.receive() else { return }
                 let retired = Retired(in: datagram)
                 if !retired.rules.isEmpty { witness?(retired, Self.digest(of: datagram)) }
             } catch {
-                if error.code != ENOBUFS { throw .socket(error) }
+                overflows += 1
+                guard error.code == ENOBUFS, overflows < NetfilterSocket.mostOverflows else {
+                    throw .socket(error)
+                }
             }
         }
     }

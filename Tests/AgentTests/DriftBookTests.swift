@@ -67,4 +67,16 @@ struct DriftBookTests {
         for record in book.takeGrown() { times[record.id ?? ""] = record.times }
         #expect(times.count == 3 && times.values.reduce(0, +) == 9000)
     }
+
+    @Test func `what a tenant can do hides nothing that it can't`() {
+        var book = DriftBook(series: "s")
+        for number in 0..<200 { _ = take("t\(number)", &book) }
+        let key = DriftBook.Key(
+            namespace: namespace, kind: .ownTable, subject: "own", process: "nft", user: 0)
+        let record = DriftRecord(
+            found: Timestamp(milliseconds: 1), endpoint: "b1", kind: .ownTable,
+            change: "table inet ringfence: removed", process: "nft", isRepaired: true)
+        let told = book.take(key, record)
+        #expect(told?.change == record.change && told?.process == "nft")
+    }
 }

@@ -51,11 +51,13 @@ struct DriftBook {
     ) -> DriftRecord? {
         let old = record.found.milliseconds - Self.hour
         close(before: old, in: [key.namespace])
-        if entries.count >= Self.most { close(before: old, in: Set(crowds.keys)) }
+        if entries.count >= Self.most { close(before: old, in: Set(entries.keys.map(\.namespace))) }
         var key = key
         var record = record
+        // What a tenant can't bring about by itself never stands back behind what it can.
         let isCrowded =
-            crowds[key.namespace, default: 0] >= Self.limit || entries.count >= Self.most
+            key.kind.isOfTenants
+            && (crowds[key.namespace, default: 0] >= Self.limit || entries.count >= Self.most)
         if entries[key] == nil, isCrowded {
             key = Key(
                 namespace: key.namespace, kind: key.kind, subject: "", process: nil, user: nil)
@@ -70,7 +72,7 @@ struct DriftBook {
         record.id = "\(series)-\(lastNumber)"
         if times > 1 { (record.times, record.last) = (times, record.found) }
         entries[key] = Entry(record: record, began: record.found)
-        crowds[key.namespace, default: 0] += 1
+        if key.kind.isOfTenants { crowds[key.namespace, default: 0] += 1 }
         return record
     }
 
@@ -111,7 +113,12 @@ struct DriftBook {
             && !grown.contains(key)
         {
             entries[key] = nil
-            crowds[key.namespace, default: 0] -= 1
+            if key.kind.isOfTenants { crowds[key.namespace, default: 0] -= 1 }
         }
     }
+}
+
+extension DriftRecord.Kind {
+    /// Whether the root of a tenant's namespace can bring it about at any rate.
+    fileprivate var isOfTenants: Bool { self == .otherTable || self == .otherTableGone }
 }

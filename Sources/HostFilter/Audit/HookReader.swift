@@ -70,13 +70,16 @@ struct HookReader {
         }
         var standing: [HostHook.Standing] = []
         for filter in found {
-            let one =
-                filter.program.map {
-                    self.standing(filter.kind, $0, isPinned: isMarked && $0 == place)
+            let one: HostHook.Standing =
+                if let program = filter.program, filter.isBinding {
+                    self.standing(filter.kind, program, isPinned: isMarked && program == place)
+                } else {
+                    // A program that some packets pass by, or whose word nobody takes, is none.
+                    .init(
+                        kind: filter.program == nil
+                            ? filter.kind : "\(filter.kind) filter that binds nobody",
+                        name: filter.name ?? "filter", program: nil, isPinned: false)
                 }
-                ?? .init(
-                    kind: filter.kind, name: filter.name ?? "filter", program: nil,
-                    isPinned: false)
             // Some kinds list their tables as well.
             if standing.last != one { standing.append(one) }
         }

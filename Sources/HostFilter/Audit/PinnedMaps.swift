@@ -79,7 +79,8 @@ final class PinnedMaps {
             }
         }
         state.own = [:]
-        for (key, _) in try own.entries() {
+        // Keys that the programs never ask for open nothing: of those, only what is asked for counts.
+        for (key, _) in try own.entries() where key.zero == 0 {
             state.own[key.endpoint, default: []].insert(key.address.number)
         }
         state.locals = Set(try locals.entries().map(\.key.number))
@@ -101,14 +102,15 @@ final class PinnedMaps {
                 length: Int(key.prefix_length), peerClass: peerClass)
         }
         state.shapes = [:]
-        for (key, shape) in try shapes.entries() {
+        for (key, shape) in try shapes.entries() where Self.isAsked(UInt32(key.direction)) {
             let known = HostClassKey(
                 endpoint: key.endpoint, peerClass: key.peer_class,
                 isEgress: key.direction == RF_EGRESS.rawValue)
             state.shapes[known] = shape
         }
         state.admissions = [:]
-        for (key, admission) in try admissions.entries() {
+        for (key, admission) in try admissions.entries()
+        where Self.isAsked(UInt32(key.direction)) {
             let known = HostClassKey(
                 endpoint: UInt32(key.endpoint), peerClass: key.peer_class,
                 isEgress: UInt32(key.direction) == RF_EGRESS.rawValue)
@@ -125,10 +127,20 @@ final class PinnedMaps {
         state.counts["rules"] = state.rules.count
     }
 
+    /// Whether it is a direction that the programs know.
+    private static func isAsked(_ direction: UInt32) -> Bool {
+        direction == RF_EGRESS.rawValue || direction == RF_INGRESS.rawValue
+    }
+
     private func readFlows(_ state: inout HostFilterState) throws(BPFError) {
         var all = try flows?.reachable() ?? []
         if try overflowUsed.value(of: 0) ?? 0 != 0 {
-            all += try overflowFlows.entries().map(\.value)
+            // The programs find them by the map's keys and don't read the copies within.
+            all += try overflowFlows.entries().map { key, value in
+                var flow = value
+                flow.key = key
+                return flow
+            }
         }
         var time = timespec()
         clock_gettime(CLOCK_MONOTONIC, &time)
@@ -143,6 +155,7 @@ final class PinnedMaps {
         for (key, known) in try refused.entries() {
             guard known.generation == current, key.reason == RF_REFUSED.rawValue,
                 key.is_portless == 0, key.protocol == 6 || key.protocol == 17,
+                key.endpoint <= 0xffff,
                 try usage.value(of: HostFilter.usage(of: key.endpoint, RF_USAGE_REFUSED)) ?? 0 > 0
             else { continue }
             state.refusals.append(HostFlow(key))

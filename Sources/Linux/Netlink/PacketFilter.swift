@@ -8,6 +8,9 @@ public struct PacketFilter: Hashable, Sendable {
     public let name: String?
     /// The id of its program.
     public let program: UInt32?
+    /// Whether all packets come to it and what its program says is done: it takes every protocol, stands in
+    /// the first chain, and acts itself (`direct-action`).
+    public let isBinding: Bool
 }
 
 /// Where filters of the clsact queueing discipline hang: linux/pkt_sched.h, TC_H_CLSACT.
@@ -28,6 +31,12 @@ private enum TrafficControl {
     static let options = 2
     static let programName = 7
     static let programID = 11
+    static let programFlags = 8
+    static let chain = 11
+    /// TCA_BPF_FLAG_ACT_DIRECT.
+    static let actsDirectly: UInt32 = 1
+    /// ETH_P_ALL of linux/if_ether.h.
+    static let everyProtocol: UInt16 = 3
     /// The size of `struct tcmsg`.
     static let headerSize = 20
 }
@@ -83,5 +92,12 @@ extension PacketFilter {
             isProgram
             ? try options.attribute(TrafficControl.programName)?.zeroTerminatedText : nil
         program = isProgram ? try options.attribute(TrafficControl.programID)?.number(at: 0) : nil
+        // The lower half of tcm_info, in network order.
+        let ethernetProtocol = UInt16(bigEndian: try payload.number(at: 16))
+        let chain: UInt32 = try attributes.attribute(TrafficControl.chain)?.number(at: 0) ?? 0
+        let flags: UInt32 = try options.attribute(TrafficControl.programFlags)?.number(at: 0) ?? 0
+        isBinding =
+            ethernetProtocol == TrafficControl.everyProtocol && chain == 0
+            && flags & TrafficControl.actsDirectly != 0
     }
 }

@@ -1,3 +1,4 @@
+internal import NetTypes
 internal import Rules
 
 /// One transaction of somebody who is not the agent, as the kernel told of it.
@@ -30,7 +31,7 @@ public struct TableName: Hashable, Sendable, Codable, Comparable, CustomStringCo
         (left.family, left.name) < (right.family, right.name)
     }
 
-    public var description: String { "\(familyName) \(name)" }
+    public var description: String { "\(familyName) \(name.foreignName)" }
 
     private var familyName: String {
         switch family {
@@ -99,15 +100,18 @@ extension TableChange {
         case .removed: return "table \(table): removed"
         case nil: break
         }
-        parts += hooked.prefix(Self.few).map { "chain \($0.name) (\($0.place))" }
+        parts += hooked.prefix(Self.few).map { "chain \($0.name.foreignName) (\($0.place))" }
         if hooked.count > Self.few {
             parts.append("\(hooked.count - Self.few) more chains on hooks")
         }
         if plainChains > 0 { parts.append("\(plainChains) chains on no hook") }
         if !goneChains.isEmpty {
-            parts.append("chains gone: \(goneChains.prefix(Self.few).joined(separator: ", "))")
+            parts.append(
+                "chains gone: \(goneChains.prefix(Self.few).map(\.foreignName).joined(separator: ", "))"
+            )
         }
-        let chains = ruleChains.isEmpty ? "" : " in \(ruleChains.joined(separator: ", "))"
+        let chains =
+            ruleChains.isEmpty ? "" : " in \(ruleChains.map(\.foreignName).joined(separator: ", "))"
         if addedRules + removedRules > 0 {
             let does = TableChange.Effect.allCases.filter(effects.contains).map(\.rawValue)
             parts.append(
@@ -117,7 +121,9 @@ extension TableChange {
         if addedElements + removedElements > 0 {
             parts.append("elements \(Self.sign(addedElements, removedElements))")
         }
-        if !sets.isEmpty { parts.append("sets: \(sets.joined(separator: ", "))") }
+        if !sets.isEmpty {
+            parts.append("sets: \(sets.map(\.foreignName).joined(separator: ", "))")
+        }
         return "table \(table): " + (parts.isEmpty ? "its flags" : parts.joined(separator: "; "))
     }
 

@@ -14,7 +14,7 @@ public struct RulesetMonitor: ~Copyable, Sendable {
         public var overflowed = false
     }
 
-    private let socket: NetfilterSocket
+    let socket: NetfilterSocket
     private let reader = TransactionReader()
 
     /// The socket, for a poller.
@@ -60,7 +60,7 @@ public struct RulesetMonitor: ~Copyable, Sendable {
         }
     }
 
-    /// Takes news and never waits; what is more than some hundred messages is left for the next call,
+    /// Takes news and never waits; what is more than some messages is left for the next call,
     /// since a tenant may change its tables as fast as somebody listens.
     public func drain() throws(SystemError) -> News {
         var news = News()
@@ -73,12 +73,14 @@ public struct RulesetMonitor: ~Copyable, Sendable {
                 // What came before and after are parts of different transactions.
                 reader.forget()
                 news.overflowed = true
+                // It may be a stranger who keeps it full: others come first.
+                return news
             }
         }
         return news
     }
 
-    private static let mostMessages = 256
+    private static let mostMessages = 64
     /// Of asm-generic/socket.h and linux/netlink.h.
     private static let attachFilter: CInt = 26
     private static let netlink: CInt = 270

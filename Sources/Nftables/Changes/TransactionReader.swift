@@ -7,6 +7,8 @@ struct TransactionReader: ~Copyable, Sendable {
     struct State {
         var order: [TableName] = []
         var changes: [TableName: TableChange] = [:]
+        /// The lower half of the generation, which all messages of a transaction bear (`nfgenmsg.res_id`).
+        var generation: [UInt8] = []
     }
 
     let state = Mutex(State())
@@ -22,6 +24,9 @@ struct TransactionReader: ~Copyable, Sendable {
         state.withLock { state in
             Message.all(in: datagram[...]).compactMap { message in
                 guard let type = message.nfTablesType else { return nil }
+                let generation = Array(message.payload.dropFirst(2).prefix(2))
+                // The end of another was lost: its changes are not this one's.
+                if state.generation != generation { state = State(generation: generation) }
                 guard type == UInt16(NFT_MSG_NEWGEN.rawValue) else {
                     Self.add(message, type, to: &state)
                     return nil
@@ -134,25 +139,5 @@ extension TableChange {
             }
         }
         return effects
-    }
-}
-
-extension EndpointTable {
-    /// The chains on hooks that other tables of the namespace have, by table.
-    ///
-    /// The message is NFT_MSG_GETCHAIN.
-    public func otherHooks() throws(NftablesError) -> [TableName: Set<String>] {
-        let type = Message.nfTables << 8 | UInt16(NFT_MSG_GETCHAIN.rawValue)
-        var hooks: [TableName: Set<String>] = [:]
-        for message in try commands.dump(.init(type: type, family: 0), build: { _ in }) {
-            guard TableChange.place(message.attributes) != nil,
-                let table = message.attributes.first(UInt16(NFTA_CHAIN_TABLE.rawValue))?.text,
-                let chain = message.attributes.first(UInt16(NFTA_CHAIN_NAME.rawValue))?.text,
-                let family = message.payload.first
-            else { continue }
-            let name = TableName(family: family, name: table)
-            if name != .own { hooks[name, default: []].insert(chain) }
-        }
-        return hooks
     }
 }

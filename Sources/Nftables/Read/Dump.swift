@@ -120,11 +120,15 @@ extension NetfilterSocket {
 
     /// Empties the socket: what is left of an exchange that failed is no answer to the next.
     private func discardAnswers() throws(SystemError) {
+        var overflows = 0
         while true {
             do throws(SystemError) {
                 guard try receive() != nil else { return }
             } catch {
-                if error.code != Self.overflow { throw error }
+                overflows += 1
+                guard error.code == Self.overflow, overflows < Self.mostOverflows else {
+                    throw error
+                }
             }
         }
     }
@@ -153,6 +157,8 @@ extension NetfilterSocket {
         }
     }
 
+    /// How often a socket may be full while it is emptied: more often, and somebody keeps it full.
+    static let mostOverflows = 8
     static let question: UInt32 = 0x7266_0001
     /// NLMSG_DONE, NLM_F_DUMP_INTR, ETIMEDOUT, ENOBUFS.
     static let done: UInt16 = 3

@@ -63,7 +63,8 @@ extension DriftRecord {
         guard process != nil || pid != nil || user != nil else { return nil }
         let login = login.flatMap { $0 == user ? nil : "logged in as uid \($0)" }
         return [
-            process, pid.map { "pid \($0)" }, user.map { "uid \($0)" } ?? "user unknown", login,
+            process?.foreignName, pid.map { "pid \($0)" },
+            user.map { "uid \($0)" } ?? "user unknown", login,
         ].compactMap(\.self).joined(separator: ", ")
     }
 

@@ -88,6 +88,15 @@ extension HostFilterProof {
                         + "the host namespace",
                     fix: "connect it by a veth; until then only its table stands before it"))
         }
+        for link in unguarded where guarded.contains(link.endpoint) {
+            let endpoint = policies.topology.endpoints[link.endpoint]
+            audit.unproven.append(
+                Unproven(
+                    reason:
+                        "\(endpoint.tenant)/\(endpoint.name): \(link.interface) is no veth with its "
+                        + "other end in the host namespace",
+                    fix: "take it away; until then only its table stands before it"))
+        }
     }
 
     mutating func report(

@@ -41,7 +41,7 @@ extension HostFilterProof {
         // what it sent is the host's affair.
         if !isFromEndpoint {
             for (other, likeness) in zip(standing, likenesses).dropFirst(ours + 1)
-            where likeness == .stranger {
+            where likeness != .own {
                 doubt(other, "after", post, place)
             }
         }

@@ -7,13 +7,33 @@ public struct HostFilterProof {
     let state: HostFilterState
     let posts: [HostPost]
     let index: HostIndex
+    let unguarded: [Unguarded]
     var audit = HostFilterAudit()
+
+    /// A link of an endpoint that packets can come through past the host namespace.
+    public struct Unguarded: Hashable, Sendable {
+        let endpoint: Int
+        let interface: String
+
+        /// - Parameters:
+        ///   - endpoint: Its place in the topology.
+        ///   - interface: The link's name within it.
+        public init(endpoint: Int, interface: String) {
+            self.endpoint = endpoint
+            self.interface = interface
+        }
+    }
 
     /// - Parameters:
     ///   - policies: What is to be proven.
     ///   - state: What the kernel holds.
     ///   - posts: Where programs have to stand.
-    public init(_ policies: PolicyIndex, _ state: HostFilterState, at posts: [HostPost]) {
+    ///   - unguarded: Where none can.
+    public init(
+        _ policies: PolicyIndex, _ state: HostFilterState, at posts: [HostPost],
+        unguarded: [Unguarded] = []
+    ) {
+        self.unguarded = unguarded
         self.policies = policies
         self.state = state
         self.posts = posts.sorted { ($0.endpoint, $0.interface) < ($1.endpoint, $1.interface) }
