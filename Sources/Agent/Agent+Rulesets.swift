@@ -110,6 +110,9 @@ extension Agent {
                 return fail(pending, id, generation, tenure)
             }
             otherTables[id, default: OtherTables()].isUnfollowed = true
+            // The rest of the answer stays in the kernel.
+            try? loop.unwatch(tenure.rulesets.rawValue)
+            resting[Source.rulesets.token(tenure.slot)] = nil
             note(
                 .otherTable, subject: "?", of: id,
                 "more chains than can be followed: what changes there is not recorded any more")
