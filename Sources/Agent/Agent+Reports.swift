@@ -67,7 +67,7 @@ extension Agent {
     }
 
     /// Made when it is first asked for after a change.
-    private func mentionIndex() -> MentionIndex {
+    func mentionIndex() -> MentionIndex {
         if let mentions { return mentions }
         let made = MentionIndex(inputs.accepted)
         mentions = made

@@ -86,6 +86,8 @@ extension Agent {
         if let checkpointAt, checkpointAt <= now { writeCheckpoint() }
         if let trimAt, trimAt <= now {
             self.trimAt = nil
+            // Before somebody is refused: whoever comes first would wait for it.
+            _ = mentionIndex()
             Memory.trim()
         }
         let due = [
