@@ -188,8 +188,10 @@ extension Agent {
     /// Somebody made a transaction.
     private func heard(_ transaction: ForeignTransaction, in id: NamespaceID) {
         let start = ContinuousClock.now
-        // Taken out, so that it is not copied.
-        guard var others = otherTables.removeValue(forKey: id) else { return }
+        // Taken out, so that it is not copied; a repair on the way has to find that somebody listens.
+        guard otherTables[id] != nil,
+            var others = otherTables.updateValue(OtherTables(), forKey: id)
+        else { return }
         var isOther = false
         defer {
             otherTables[id] = others
