@@ -88,6 +88,7 @@ static __always_inline int filter(struct __sk_buff *skb, int hook)
     struct ethhdr ethernet;
     int reason;
     __u8 tcp_flags = 0, is_reply = 0;
+    __u32 known = UNKNOWN_REFUSAL;
     int is_plain = read_plain(skb, endpoint, hook, &key, &tcp_flags);
     if (is_plain)
         goto judge;
@@ -166,14 +167,19 @@ judge:
     verdict.hash = hash_of(&key);
     struct rf_flow *flow = flow_of(&key, verdict.hash);
     if (!flow || !follow(&verdict, flow, &key, tcp_flags, hook, sender)) {
-        if (is_plain && !flow && may_open(key.protocol, tcp_flags, 0) && has_refused(endpoint) &&
-            refuse_again(endpoint, &key, &verdict, (__u64)sender << 32 | hook, bytes))
-            return DROP;
+        if (is_plain && !flow && may_open(key.protocol, tcp_flags, 0)) {
+            known = NEVER_REFUSED;
+            if (has_refused(endpoint))
+                known = refuse_again(endpoint, &key, &verdict, (__u64)sender << 32 | hook, bytes);
+            if (known == REFUSED_AGAIN)
+                return DROP;
+        }
         open_flow(
             &verdict, endpoint, &key, flow, facts_of(hook, tcp_flags, is_reply, sender));
     }
     if (is_plain && verdict.reason != RF_ADMITTED)
-        return refuse_plain(endpoint, &key, &verdict, (__u64)sender << 32 | hook, bytes);
+        return refuse_plain(
+            endpoint, &key, &verdict, (__u64)sender << 32 | known | hook, bytes);
 fragment:
     if (!is_plain && packet.is_fragment)
         check_fragment(&verdict, &packet, endpoint->number, hook);

@@ -126,6 +126,22 @@ static __always_inline int is_live(rf_rule rule, __u32 slot)
     return rule && live && *live == rule;
 }
 
+/// The port that is called; for ICMP type and code of the request, which stand on one side only.
+static __always_inline __u16 called_port(const struct rf_flow_key *flow, __u32 direction)
+{
+    int is_remote = direction == RF_EGRESS || flow->protocol == PROTOCOL_ICMP ||
+                    flow->protocol == PROTOCOL_ICMPV6;
+    return is_remote ? flow->remote_port : flow->local_port;
+}
+
+/// As in rf_judgement: whoever is called, it is the endpoint that calls.
+static __always_inline __u64 who_calls(
+    const struct rf_flow_key *flow, __u32 sender, __u32 direction)
+{
+    __u64 from = direction == RF_EGRESS ? 0 : sender;
+    return from << 32 | (__u64)(direction & 0xff) << 24 | flow->protocol << 16 | flow->endpoint;
+}
+
 /// Looks for an admission of one shape, if its rule is live.
 static __always_inline int find_admission(
     struct verdict *verdict, const struct rf_flow_key *flow, __u32 class, __u32 direction,
@@ -164,8 +180,8 @@ static __always_inline int find_admission(
     return 1;
 }
 
-/// Looks for the live rule that admits a flow.
-__noinline int judge(
+/// Looks for the live rule that admits a flow of which nothing is known.
+__noinline int judge_anew(
     struct verdict *verdict, const struct rf_endpoint *endpoint, const struct rf_flow_key *flow,
     __u32 sender, __u32 direction)
 {
@@ -177,15 +193,11 @@ __noinline int judge(
         class = peer_class(flow->endpoint, 0, &flow->remote);
         if (!class)
             class = network_class(flow->endpoint, &flow->remote);
-        port = flow->remote_port;
     } else {
         class = caller_class(flow->endpoint, sender, &flow->remote, &reason);
-        port = flow->local_port;
     }
+    port = called_port(flow, direction);
     verdict->reason = reason;
-    // The request's type and code stand on one side only.
-    if (flow->protocol == PROTOCOL_ICMP || flow->protocol == PROTOCOL_ICMPV6)
-        port = flow->remote_port;
     if (!class)
         return 0;
     // Most rules name single ports: those are looked for without asking what else there is.
@@ -203,6 +215,70 @@ __noinline int judge(
         left &= left - 1;
     }
     return 0;
+}
+
+/// Where a judgement of the flow stands or would; 0 where none is kept.
+static __always_inline struct rf_judgement *judgement_place(
+    const struct verdict *verdict, const struct rf_flow_key *flow, __u64 who, __u16 port)
+{
+    if (!settings.is_alone || !verdict->generation)
+        return 0;
+    __u32 place = rf_judgement_place(who, &flow->remote, port);
+    return bpf_map_lookup_elem(&judgements, &place);
+}
+
+/// Judges a flow by what the last one like it was judged by on this processor, if that still holds;
+/// whether it does.
+__noinline int judge_alike(
+    struct verdict *verdict, const struct rf_flow_key *flow, __u32 sender, __u32 direction)
+{
+    if (!verdict || !flow)
+        return 0;
+    __u16 port = called_port(flow, direction);
+    __u64 who = who_calls(flow, sender, direction);
+    struct rf_judgement *last = judgement_place(verdict, flow, who, port);
+    if (!last || last->generation != verdict->generation || last->who != who ||
+        last->port != port || !same_address(&last->remote, &flow->remote) ||
+        (last->reason == RF_ADMITTED && !is_live(rule_of(flow->endpoint, last->mark), last->slot)))
+        return 0;
+    verdict->mark = last->mark;
+    verdict->slot = last->slot;
+    verdict->reason = last->reason;
+    return 1;
+}
+
+/// Keeps a judgement for the next flows like this.
+__noinline int keep_judgement(
+    const struct verdict *verdict, const struct rf_flow_key *flow, __u32 sender, __u32 direction)
+{
+    if (!verdict || !flow)
+        return 0;
+    __u16 port = called_port(flow, direction);
+    __u64 who = who_calls(flow, sender, direction);
+    struct rf_judgement *last = judgement_place(verdict, flow, who, port);
+    if (!last)
+        return 0;
+    last->generation = verdict->generation;
+    last->who = who;
+    last->remote = flow->remote;
+    last->port = port;
+    last->reason = verdict->reason;
+    last->slot = verdict->slot;
+    last->mark = verdict->mark;
+    return 0;
+}
+
+/// Looks for the live rule that admits a flow.
+///
+/// Callers call the same again and again: what the last one was judged by is at hand.
+static __always_inline void judge(
+    struct verdict *verdict, const struct rf_endpoint *endpoint, const struct rf_flow_key *flow,
+    __u32 sender, __u32 direction)
+{
+    if (judge_alike(verdict, flow, sender, direction))
+        return;
+    judge_anew(verdict, endpoint, flow, sender, direction);
+    keep_judgement(verdict, flow, sender, direction);
 }
 
 static __always_inline void count_packet(const struct verdict *verdict, __u32 bytes)
@@ -243,22 +319,44 @@ static __always_inline __u64 *share_of(__u32 endpoint, __u32 remote, __u32 direc
     return initiator ? usage_of(initiator, RF_USAGE_OWN) : usage_of(endpoint, RF_USAGE_OUTSIDE);
 }
 
+/// The part of a flow that says whose share it takes up, as one word.
+static __always_inline __u64 holder_of(__u32 remote, __u8 direction, __u8 state, __u16 is_counted)
+{
+    struct rf_flow flow = {
+        .remote = remote, .direction = direction, .state = state, .is_counted = is_counted};
+    __u64 word;
+    __builtin_memcpy(&word, &flow.remote, sizeof(word));
+    return word;
+}
+
 /// Puts a flow in the place of one with the same key that is over.
 static __always_inline void replace_flow(
     struct rf_flow *flow, const struct rf_flow_key *key, const struct verdict *verdict,
     __u32 remote, __u8 direction)
 {
-    // Another one may have opened it.
-    if (flow->is_counted &&
-        (flow->direction != direction || (direction == RF_INGRESS && flow->remote != remote))) {
-        __u64 *before = share_of(key->endpoint, flow->remote, flow->direction);
-        __u64 *now = share_of(key->endpoint, remote, direction);
-        if (before)
-            __sync_fetch_and_add(before, -1);
-        if (now)
-            __sync_fetch_and_add(now, 1);
+    __u64 *word = (__u64 *)&flow->remote;
+    // Another processor may write there as well: only one of two moves it from share to share.
+    for (int count = 0; count < 4; count++) {
+        __u64 before = *(volatile __u64 *)word;
+        struct rf_flow old;
+        __builtin_memcpy(&old.remote, &before, sizeof(before));
+        __u64 after = holder_of(remote, direction, RF_OPENING, old.is_counted);
+        if (__sync_val_compare_and_swap(word, before, after) != before)
+            continue;
+        if (old.is_counted &&
+            (old.direction != direction || (direction == RF_INGRESS && old.remote != remote))) {
+            __u64 *from = share_of(key->endpoint, old.remote, old.direction);
+            __u64 *to = share_of(key->endpoint, remote, direction);
+            if (from)
+                __sync_fetch_and_add(from, -1);
+            if (to)
+                __sync_fetch_and_add(to, 1);
+        }
+        break;
     }
-    write_flow(flow, key, verdict, remote, direction);
+    flow->seen = verdict->now;
+    flow->mark = verdict->mark;
+    flow->slot = verdict->slot;
 }
 
 /// Keeps a flow where flows compete.

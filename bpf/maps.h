@@ -23,6 +23,8 @@ MAP(endpoints, BPF_MAP_TYPE_HASH, BPF_F_NO_PREALLOC, __u32, struct rf_endpoint);
 MAP(generation, BPF_MAP_TYPE_ARRAY, 0, __u32, __u64);
 // What the programs have found at the interfaces that they ran for.
 MAP(recent, BPF_MAP_TYPE_PERCPU_ARRAY, 0, __u32, struct rf_recent);
+// What processors judged last.
+MAP(judgements, BPF_MAP_TYPE_PERCPU_ARRAY, 0, __u32, struct rf_judgement);
 MAP(own, BPF_MAP_TYPE_HASH, BPF_F_NO_PREALLOC, struct rf_own_key, __u32);
 // The number of the only attached endpoint that has the address, or RF_UNKNOWN for several.
 MAP(locals, BPF_MAP_TYPE_HASH, BPF_F_NO_PREALLOC, struct rf_address, __u32);

@@ -114,18 +114,36 @@ static __always_inline void refused_key(
     }
 }
 
+/// What is known of a plain packet's flow before it is judged.
+enum known_refusal {
+    /// It was refused under the policy in force, and so was the packet.
+    REFUSED_AGAIN = 0,
+    /// No refusal of it is kept.
+    NEVER_REFUSED = 0x100,
+    /// It was refused under another policy, or nobody has looked.
+    UNKNOWN_REFUSAL = 0x200,
+};
+
 /// Refuses a plain packet.
 static __noinline int refuse_plain(
     const struct rf_endpoint *endpoint, const struct rf_flow_key *flow,
-    const struct verdict *verdict, __u64 hook_sender, __u32 bytes)
+    const struct verdict *verdict, __u64 known_hook_sender, __u32 bytes)
 {
     struct rf_refused_key key;
-    refused_key(&key, flow, verdict->reason, hook_sender & 0xff, hook_sender >> 32);
+    refused_key(&key, flow, verdict->reason, known_hook_sender & 0xff, known_hook_sender >> 32);
+    // The look that has found nothing was for this reason.
+    if (verdict->reason == RF_REFUSED && known_hook_sender & NEVER_REFUSED) {
+        count_refused(endpoint, RF_REFUSED, bytes);
+        keep_refused(endpoint, &key, bytes, verdict->now, verdict->generation);
+        return DROP;
+    }
     refuse(endpoint, &key, verdict->reason, bytes, verdict);
     return DROP;
 }
 
 /// Refuses a plain packet that may open a flow if that was refused under the policy in force.
+///
+/// Gives known_refusal.
 static __noinline int refuse_again(
     const struct rf_endpoint *endpoint, const struct rf_flow_key *flow, struct verdict *verdict,
     __u64 hook_sender, __u32 bytes)
@@ -133,11 +151,13 @@ static __noinline int refuse_again(
     struct rf_refused_key key;
     refused_key(&key, flow, RF_REFUSED, hook_sender & 0xff, hook_sender >> 32);
     struct rf_refused *known = bpf_map_lookup_elem(&refused, &key);
-    if (!known || known->generation != verdict->generation)
-        return 0;
+    if (!known)
+        return NEVER_REFUSED;
+    if (known->generation != verdict->generation)
+        return UNKNOWN_REFUSAL;
     count_refused(endpoint, RF_REFUSED, bytes);
     count_known(known, bytes, verdict->now);
-    return 1;
+    return REFUSED_AGAIN;
 }
 
 /// Refuses a packet for what it is.

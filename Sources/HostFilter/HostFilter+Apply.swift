@@ -109,6 +109,8 @@ extension HostFilter {
         for key in before.admissions.keys where wanted.admissions[key] == nil {
             try maps.admissions.remove(.init(key, at: number))
         }
+        // Before flows are ended: what the programs remember could open others.
+        try renew()
         if !before.own.isSubset(of: wanted.own) {
             try forgetFlows(of: number, except: wanted.own)
         }

@@ -34,7 +34,7 @@ final class Maps {
             ("usage", (capacity.endpoints + 1) * Int(RF_USAGES.rawValue)),
             ("fragments", 16_384),
             ("refused", capacity.endpoints * refusalBudget), ("generation", 1),
-            ("recent", Int(RF_RECENT)),
+            ("recent", Int(RF_RECENT)), ("judgements", Int(RF_JUDGEMENTS)),
             ("totals", (capacity.endpoints + 1) * Int(RF_REASONS.rawValue)), ("lost", 1),
             ("events", 1 << 20),
         ] + FlowTable.sizes(flows: capacity.flows)

@@ -24,6 +24,50 @@ import Testing
         }
     }
 
+    /// What was judged last is at hand for whoever calls the same from another port.
+    @Test(arguments: families, [81...81, 80...95] as [ClosedRange<UInt16>])
+    func `callers of the same are judged again under another policy`(
+        _ family: AddressFamily, _ ports: ClosedRange<UInt16>
+    ) throws {
+        let bench = try TestBench()
+        var caller: UInt16 = 1000
+        func refusals() throws -> [HostRefusal?] {
+            try (0..<3).map { _ in
+                caller += 1
+                return try bench.refusal(
+                    of: Frame.ip(.egress, family, 6, Frame.tcp(caller, 81, syn)), .egress)
+            }
+        }
+        for _ in 0..<3 {
+            #expect(try refusals() == [.refused, .refused, .refused])
+            try bench.admit(ports)
+            #expect(try refusals() == [nil, nil, nil])
+            try bench.restore()
+        }
+    }
+
+    /// The same address and port, by who sends and who is called.
+    @Test(arguments: families)
+    func `what one may do is not remembered for another`(_ family: AddressFamily) throws {
+        let bench = try TestBench()
+        for round in 0..<3 as Range<UInt16> {
+            let caller = 1000 + 4 * round
+            func call(_ offset: UInt16) -> [UInt8] {
+                Frame.ip(.ingress, family, 6, Frame.tcp(caller + offset, 443, syn))
+            }
+            #expect(try bench.refusal(of: call(0), .ingress) == nil)
+            // A local endpoint's address that no endpoint has sent from.
+            #expect(try bench.refusal(of: call(1), .ingress, mark: 0) == .identity)
+            let stranger = bench.filter.mark(ofSender: 3)
+            #expect(try bench.refusal(of: call(2), .ingress, mark: stranger) == .refused)
+            // It may be called there, and may not call that itself.
+            let back = Frame.ip(.egress, family, 6, Frame.tcp(caller + 3, 443, syn))
+            #expect(try bench.refusal(of: back, .egress) == .refused)
+            let udp = Frame.ip(.ingress, family, 17, Frame.udp(caller, 443))
+            #expect(try bench.refusal(of: udp, .ingress) == .refused)
+        }
+    }
+
     @Test(arguments: families)
     func `each refused packet is counted, with its own reason`(_ family: AddressFamily) throws {
         let bench = try TestBench()

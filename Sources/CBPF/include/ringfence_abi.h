@@ -8,7 +8,7 @@
 
 /// Raised whenever a structure or the meaning of a map changes: pinned maps of another version are
 /// not taken over.
-#define RF_ABI 4
+#define RF_ABI 5
 
 /// An IPv6 address in network byte order, or an IPv4 address as ::ffff:a.b.c.d (RFC 4291, 2.5.5.2).
 ///
@@ -177,6 +177,36 @@ struct rf_admission {
     /// The rule's mark at its endpoint.
     __u32 mark;
 };
+
+/// How many judgements a processor holds at hand; a power of two.
+#define RF_JUDGEMENTS 256
+
+/// What first packets to or from an address were judged by last, at rf_judgement_place: whatever the
+/// caller's port is, the next ones are judged alike.
+struct rf_judgement {
+    /// Of what it was judged by, never 0: another number, and it is judged anew.
+    __u64 generation;
+    /// The endpoint's number, the protocol above 16 bits, rf_direction above 24, and the number of who
+    /// called the endpoint above 32.
+    __u64 who;
+    struct rf_address remote;
+    /// As in rf_admission_key.
+    __u32 port;
+    /// rf_reason
+    __u32 reason;
+    /// The rule where it is admitted.
+    __u32 slot;
+    __u32 mark;
+};
+
+/// Whoever makes two of them meet makes each of them be judged anew, and nothing else.
+static inline __attribute__((always_inline)) __u32 rf_judgement_place(
+    __u64 who, const struct rf_address *remote, __u32 port)
+{
+    __u64 sum = (remote->words[0] ^ who) * 0x9e3779b97f4a7c15ULL;
+    sum = (sum ^ sum >> 32 ^ remote->words[1] ^ (__u64)port << 20) * 0xd6e8feb86659fd93ULL;
+    return (sum ^ sum >> 32) >> 24 & (RF_JUDGEMENTS - 1);
+}
 
 /// What stands in a slot of live rules: the endpoint's number above the rule's mark; 0 is nothing.
 typedef __u64 rf_rule;

@@ -9,6 +9,7 @@ final class PinnedMaps {
     let generation: BPFMap<UInt32, UInt64>
     private let endpoints: BPFMap<UInt32, rf_endpoint>
     private let recent: BPFMap<UInt32, rf_recent>
+    private let judgements: BPFMap<UInt32, rf_judgement>
     private let own: BPFMap<rf_own_key, UInt32>
     private let locals: BPFMap<rf_address, UInt32>
     private let peers: BPFMap<rf_peer_key, UInt32>
@@ -35,6 +36,7 @@ final class PinnedMaps {
         generation = try BPFMap("generation", owning: raw("generation"))
         endpoints = try BPFMap("endpoints", owning: raw("endpoints"))
         recent = try BPFMap("recent", owning: raw("recent"))
+        judgements = try BPFMap("judgements", owning: raw("judgements"))
         own = try BPFMap("own", owning: raw("own"))
         locals = try BPFMap("locals", owning: raw("locals"))
         peers = try BPFMap("peers", owning: raw("peers"))
@@ -60,6 +62,7 @@ final class PinnedMaps {
         try readEndpoints(&state)
         try readPolicy(&state)
         try readFlows(&state)
+        try readJudgements(&state)
     }
 
     private func readEndpoints(_ state: inout HostFilterState) throws(BPFError) {
@@ -162,6 +165,43 @@ final class PinnedMaps {
         }
         state.counts["flows"] = all.count
         state.counts["refused"] = state.refusals.count
+    }
+}
+
+extension PinnedMaps {
+    /// What stands where the programs look for it, and is of the policy in force.
+    private func readJudgements(_ state: inout HostFilterState) throws(BPFError) {
+        let now = try generation.value(of: 0) ?? 0
+        state.judgements = []
+        guard now != 0 else { return }
+        for place in 0..<UInt32(RF_JUDGEMENTS) {
+            for last in try judgements.values(at: place, processors: processors)
+            where last.generation == now && Self.isAsked(UInt32(last.who >> 24 & 0xff)) {
+                var remote = last.remote
+                let isEgress = UInt32(last.who >> 24 & 0xff) == RF_EGRESS.rawValue
+                guard rf_judgement_place(last.who, &remote, last.port) == place,
+                    last.port <= 0xffff, !isEgress || last.who >> 32 == 0
+                else { continue }
+                state.judgements.insert(HostJudgement(last))
+            }
+        }
+    }
+}
+
+extension HostJudgement {
+    fileprivate init(_ last: rf_judgement) {
+        let isEgress = UInt32(last.who >> 24 & 0xff) == RF_EGRESS.rawValue
+        let ipProtocol = UInt8(truncatingIfNeeded: last.who >> 16)
+        let isMessage = ipProtocol == 1 || ipProtocol == 58
+        let port = UInt16(truncatingIfNeeded: last.port)
+        let isRemote = isEgress || isMessage
+        self.init(
+            flow: HostFlow(
+                endpoint: UInt32(last.who & 0xffff), isEgress: isEgress, local: 0,
+                remote: last.remote.number, ipProtocol: ipProtocol,
+                localPort: isRemote ? 0 : port, remotePort: isRemote ? port : 0,
+                sender: UInt32(last.who >> 32), slot: last.slot, mark: last.mark),
+            isAdmitted: last.reason == RF_ADMITTED.rawValue)
     }
 }
 

@@ -90,6 +90,42 @@ extension HostEndpointProof {
         }
     }
 
+    /// What processors have judged before is judged by that until the next change.
+    mutating func holdJudgements(_ judgements: [HostJudgement]) {
+        for judgement in judgements {
+            let sender = judgement.flow.isEgress ? 0 : judgement.flow.sender ?? 0
+            let isNobody = sender != 0 && index.holders[sender] == nil
+            let remote = judgement.flow.remote
+            guard !own.union(known).contains(remote),
+                sender == 0 || isNobody || index.holders[sender]?.count == 1,
+                let local = own.intersection(known).sorted().first(where: {
+                    HostAddress.address($0).family == HostAddress.address(remote).family
+                })
+            else { continue }
+            let flow = judgement.flow.at(local)
+            let rule = isNobody ? nil : rule(for: flow)
+            let isLive = index.isLive(flow.slot, flow.mark, at: number)
+            let expectation: Expectation
+            switch (judgement.isAdmitted, rule) {
+            case (true, nil) where isLive: expectation = .noRule
+            case (false, let rule?): expectation = .admitted(rule)
+            default: continue
+            }
+            report(
+                HostFilterFinding(
+                    kind: judgement.isAdmitted ? .opens : .closes, endpoint: party(place),
+                    interface: interface,
+                    packet: packet(
+                        flow.direction, sender, remote, flow.ipProtocol, flow.calledPort,
+                        local: local),
+                    policy: expectation.side, place: "judgements of endpoint \(number)",
+                    reason: judgement.isAdmitted
+                        ? "it is remembered as admitted by mark \(hex(flow.mark)), live in slot "
+                            + "\(flow.slot)"
+                        : "it is remembered as refused by the policy in force"))
+        }
+    }
+
     /// The rule that policies admit a flow by, judged by who called.
     private func rule(for flow: HostFlow) -> Rule? {
         let isGroup = HostAddress.address(flow.local).isMulticastOrBroadcast
@@ -137,6 +173,14 @@ extension HostEndpointProof {
 }
 
 extension HostFlow {
+    /// The same, of one of the endpoint's addresses.
+    fileprivate func at(_ local: UInt128) -> HostFlow {
+        HostFlow(
+            endpoint: endpoint, isEgress: isEgress, local: local, remote: remote,
+            ipProtocol: ipProtocol, localPort: localPort, remotePort: remotePort, sender: sender,
+            slot: slot, mark: mark)
+    }
+
     fileprivate var direction: Direction { isEgress ? .egress : .ingress }
 
     /// Type and code of a request stand on one side only.

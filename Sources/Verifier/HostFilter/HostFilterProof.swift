@@ -54,6 +54,7 @@ public struct HostFilterProof {
         holdIdentities()
         let flows = Dictionary(grouping: state.flows, by: \.endpoint)
         let refusals = Dictionary(grouping: state.refusals, by: \.endpoint)
+        let judgements = Dictionary(grouping: state.judgements, by: \.flow.endpoint)
         var proven: Set<Variant> = []
         for post in posts {
             for entry in entries(at: post) {
@@ -63,6 +64,7 @@ public struct HostFilterProof {
                 proof.run()
                 proof.holdFlows(flows[entry.number] ?? [])
                 proof.holdRefusals(refusals[entry.number] ?? [])
+                proof.holdJudgements(judgements[entry.number] ?? [])
                 for finding in proof.findings where !audit.findings.contains(finding) {
                     audit.findings.append(finding)
                 }

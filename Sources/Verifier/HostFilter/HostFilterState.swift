@@ -30,6 +30,8 @@ public struct HostFilterState: Sendable {
     public var flows: [HostFlow] = []
     /// Those that the programs would refuse again without a look at the policy.
     public var refusals: [HostFlow] = []
+    /// What processors judged last and go by until the next change.
+    public var judgements: Set<HostJudgement> = []
 
     public init() {}
 }
@@ -152,6 +154,18 @@ public struct HostFlow: Hashable, Sendable {
         self.sender = sender
         self.slot = slot
         self.mark = mark
+    }
+}
+
+/// What the next first packets are judged by without a look at the policy: `rf_judgement`.
+public struct HostJudgement: Hashable, Sendable {
+    /// Whatever its address and the caller's port are: both are 0. With the rule where it is admitted.
+    public let flow: HostFlow
+    public let isAdmitted: Bool
+
+    public init(flow: HostFlow, isAdmitted: Bool) {
+        self.flow = flow
+        self.isAdmitted = isAdmitted
     }
 }
 

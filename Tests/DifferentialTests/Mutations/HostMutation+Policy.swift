@@ -1,5 +1,6 @@
 import BPFObjects
 import CBPF
+import Glibc
 import HostRules
 import Linux
 import NetTypes
@@ -13,7 +14,13 @@ extension HostMutator {
     func detached(_ random: inout SeededGenerator) -> HostMutation {
         let (ground, path) = (ground, hook(&random).path)
         return HostMutation(
-            kind: "program detached", isHarmless: false, make: { Pinned.remove(path) },
+            kind: "program detached", isHarmless: false,
+            make: {
+                let before = try ground.attached
+                Pinned.remove(path)
+                // The kernel detaches a moment after the last name of a link is gone.
+                while try ground.attached == before { usleep(1000) }
+            },
             undo: { try ground.stand() })
     }
 
@@ -179,19 +186,67 @@ extension HostMutator {
     }
 }
 
-/// A map that the agent doesn't keep open.
-final class OverflowUsed {
-    private let map: BPFMap<UInt32, UInt32>
+/// What processors remember.
+extension HostMutator {
+    /// What a processor would have judged under another policy: the next of the same are judged alike.
+    func judgement(_ random: inout SeededGenerator) throws -> HostMutation? {
+        let number = UInt32(random.number(1...ground.posts.count))
+        let rules = ground.filter.slots[number] ?? [:]
+        guard let (mark, slot) = rules.min(by: { $0.value < $1.value }),
+            let own = ground.filter.held[number]?.own.min()
+        else { return nil }
+        let isEgress = random.once(in: 2)
+        let outside: IPAddress =
+            own.family == .v4 ? .v4(0xcb00_7109) : .v6(0x2001_0db8 << 96 | 9)
+        let callees = try maps.peers.entries().map(\.key).filter {
+            $0.endpoint == number && $0.source == 0 && $0.address.address?.family == own.family
+        }
+        let isPeer = isEgress && !callees.isEmpty && random.once(in: 2)
+        var last = rf_judgement()
+        last.generation = ground.filter.generation
+        last.who =
+            UInt64(number) | 6 << 16
+            | UInt64(isEgress ? RF_EGRESS.rawValue : RF_INGRESS.rawValue) << 24
+        last.remote = isPeer ? random.pick(callees.map(\.address)) : rf_address(outside)
+        last.port = UInt32(random.number(1...65_535))
+        var kind = "judgement forged"
+        var isHarmless: Bool?
+        switch random.number(0...4) {
+        case 0: (kind, isHarmless, last.mark) = ("judgement without rule", true, mark.rawValue ^ 1)
+        case 1: (kind, isHarmless, last.generation) = ("old judgement", true, last.generation - 1)
+        case 2: (kind, last.reason) = ("judgement refused", RF_REFUSED.rawValue)
+        default: break
+        }
+        if kind != "judgement without rule" { last.mark = mark.rawValue }
+        last.slot = slot
+        let place = rf_judgement_place(last.who, &last.remote, last.port)
+        let (judgements, forged) = (
+            try PinnedArray<rf_judgement>("judgements", in: ground.folder), last
+        )
+        return HostMutation(
+            kind: kind, isHarmless: isHarmless, make: { try judgements.setAll(forged, for: place) },
+            undo: { try judgements.setAll(rf_judgement(), for: place) })
+    }
+}
 
-    init(_ folder: String) throws {
-        map = try BPFMap(
-            "overflow_used",
-            owning: checkBPF("open") { bpf_obj_get(folder + "/overflow_used") })
+/// A map that the agent doesn't keep open.
+final class PinnedArray<Value: BitwiseCopyable> {
+    private let map: BPFMap<UInt32, Value>
+
+    init(_ name: String, in folder: String) throws {
+        map = try BPFMap(name, owning: checkBPF("open") { bpf_obj_get("\(folder)/\(name)") })
     }
 
-    func set(_ value: UInt32, for key: UInt32) throws { try map.set(value, for: key) }
+    func set(_ value: Value, for key: UInt32) throws { try map.set(value, for: key) }
+
+    /// On all processors.
+    func setAll(_ value: Value, for key: UInt32) throws {
+        try map.setAll(value, at: key, processors: Int(libbpf_num_possible_cpus()))
+    }
 }
 
 extension HostGround {
-    func overflowUsed() throws -> OverflowUsed { try OverflowUsed(folder) }
+    func overflowUsed() throws -> PinnedArray<UInt32> {
+        try PinnedArray("overflow_used", in: folder)
+    }
 }

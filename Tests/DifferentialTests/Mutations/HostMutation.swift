@@ -22,7 +22,7 @@ struct HostMutator {
 
     /// A change of any kind; nil where the maps have nothing for that kind.
     func mutation(_ random: inout SeededGenerator) throws -> HostMutation? {
-        switch random.number(0...21) {
+        switch random.number(0...23) {
         case 0: detached(&random)
         case 1: replaced(&random)
         case 2: neighbour(&random)
@@ -34,6 +34,7 @@ struct HostMutator {
         case 14, 15, 16: try admission(&random)
         case 17, 18: try rule(&random)
         case 19, 20: try flow(&random)
+        case 21, 22: try judgement(&random)
         default: try idle(&random)
         }
     }
