@@ -159,7 +159,7 @@ public struct HostFlow: Hashable, Sendable {
 
 /// What the next first packets are judged by without a look at the policy: `rf_judgement`.
 public struct HostJudgement: Hashable, Sendable {
-    /// Whatever its address and the caller's port are: both are 0. With the rule where it is admitted.
+    /// Whatever its address and the caller's port are, which are 0 here; with the rule that admits it.
     public let flow: HostFlow
     public let isAdmitted: Bool
 
