@@ -79,14 +79,19 @@ struct RulesetBuilder {
         let table = tables[place]
         let key = SetKey(family: table.family, table: table.name, name: name)
         let fields = attributes.first(9)?.nested.first(2)?.nested.compactMap { item in
-            item.nested.first(1).map { Int($0.number) }
+            item.nested.first(1).map(Self.keyLength)
         }
         setPlaces[key] = table.sets.count
         sets.append(key)
         tables[place].sets.append(
             NamedSet(
                 name: name, flags: UInt32(truncatingIfNeeded: attributes.first(3)?.number ?? 0),
-                keyLength: Int(attributes.first(5)?.number ?? 0), fields: fields ?? []))
+                keyLength: attributes.first(5).map(Self.keyLength) ?? 0, fields: fields ?? []))
+    }
+
+    /// The kernel's keys have NFT_DATA_VALUE_MAXLEN bytes at most; memory is taken by this number.
+    private static func keyLength(_ attribute: Attribute) -> Int {
+        Int(min(attribute.number, 64))
     }
 
     mutating func add(elements messages: [Message], of key: SetKey) {
