@@ -2,9 +2,11 @@
 
 Usage: fuzz_readers.py [READER ...] [--seconds N] [--build] [--keep]
 
-Builds the readers apart from the usual build, with the coverage that libFuzzer goes by. None may crash, take longer than a
-few seconds or more memory than it may; what does is left in results/. With --keep, small inputs that reach something new
-become a part of the corpus in Tests/FuzzTests/Corpus. Prints a table and writes results/fuzz-readers.json.
+Builds the readers apart from the usual build, with the coverage that libFuzzer goes by and under the address sanitizer.
+None may crash, touch memory that isn't its own, leave any behind, or take longer than a few seconds or more memory than it
+may; the input that does it is left in results/, and its path printed. What was reached before is gone on from, in
+.build/fuzz/found. With --keep, small inputs that reach something new become a part of the corpus in
+Tests/FuzzTests/Corpus. Prints a table and writes results/fuzz-readers.json.
 """
 
 import argparse
@@ -28,27 +30,41 @@ KEPT = 1 << 15
 
 def build():
     # C is told apart, so that libyaml's branches count as well.
-    command = ["swift", "build", "--product", "Fuzz", "--scratch-path", SCRATCH,
+    command = ["swift", "build", "--product", "Fuzz", "--scratch-path", SCRATCH, "--sanitize=address",
                "-Xcc", "-fsanitize=fuzzer-no-link"]
-    done = subprocess.run(command, check=False, env=os.environ | {"RINGFENCE_FUZZ": "1"})
+    # The tool that the build itself runs ends without giving back what it took.
+    done = subprocess.run(command, check=False,
+                          env=os.environ | {"RINGFENCE_FUZZ": "1", "ASAN_OPTIONS": "detect_leaks=0"})
     if done.returncode:
         sys.exit("the readers can't be built for libFuzzer")
 
 
 def environment(reader):
-    return os.environ | {"RINGFENCE_READER": reader, "SWIFT_BACKTRACE": "enable=no"}
+    """Little of what was given back is held back from new use: the sanitizer's 256 MiB would count as the reader's."""
+    return os.environ | {"RINGFENCE_READER": reader, "SWIFT_BACKTRACE": "enable=no",
+                         "ASAN_OPTIONS": "quarantine_size_mb=16"}
+
+
+def run(reader, seconds, found, seeds):
+    """What libFuzzer's end was, and what it said; one that doesn't end by itself is ended."""
+    with subprocess.Popen(
+            [f"{SCRATCH}/debug/Fuzz", f"-max_total_time={seconds}", f"-timeout={SLOWEST}", f"-rss_limit_mb={MEMORY}",
+             f"-max_len={LONGEST}", f"-artifact_prefix=results/fuzz-{reader}-", "-print_final_stats=1", found, *seeds],
+            stdout=subprocess.DEVNULL, stderr=subprocess.PIPE, text=True, errors="replace",
+            env=environment(reader)) as fuzzer:
+        try:
+            said = fuzzer.communicate(timeout=seconds * 3 + 300)[1]
+        except subprocess.TimeoutExpired:
+            fuzzer.kill()
+            said = fuzzer.communicate()[1] + "\nit did not end\n"
+    return fuzzer.returncode, said
 
 
 def play(reader, seconds, measures):
     found = os.path.join(SCRATCH, "found", reader)
     os.makedirs(found, exist_ok=True)
     seeds = [folder for folder in [f"{CORPUS}/{reader}", *MORE.get(reader, [])] if os.path.isdir(folder)]
-    done = subprocess.run(
-        [f"{SCRATCH}/debug/Fuzz", f"-max_total_time={seconds}", f"-timeout={SLOWEST}", f"-rss_limit_mb={MEMORY}",
-         f"-max_len={LONGEST}", f"-artifact_prefix=results/fuzz-{reader}-", "-print_final_stats=1", found, *seeds],
-        capture_output=True, text=True, errors="replace", check=False, timeout=seconds * 3 + 300,
-        env=environment(reader))
-    said = done.stderr
+    code, said = run(reader, seconds, found, seeds)
     covered = [int(number) for number in re.findall(r"cov: (\d+)", said)]
 
     def stat(name):
@@ -59,18 +75,22 @@ def play(reader, seconds, measures):
         measures.append({"measure": f"{reader}: {measure}", "unit": unit, "target": target, "measured": measured,
                          "pass": passed})
 
-    tries, memory = stat("number_of_executed_units"), stat("peak_rss_mb")
+    tries, memory, rate = stat("number_of_executed_units"), stat("peak_rss_mb"), stat("average_exec_per_sec")
     begun, ended = (covered[0], covered[-1]) if covered else (0, 0)
-    passed = done.returncode == 0 and tries > 0
+    passed = code == 0 and tries > 0
     say("inputs", "inputs", "> 0", tries, tries > 0)
+    say("inputs a second", "1/s", None, rate, True)
     say("branches reached by the corpus", "branches", None, begun, True)
     say("branches reached in the end", "branches", None, ended, True)
     say("crashes, hangs and excesses of memory", "times", 0, int(not passed), passed)
     say("peak of resident memory", "MiB", MEMORY, memory, memory <= MEMORY)
-    print(f"  {reader:12}{tries:>10} inputs{begun:>8} -> {ended} branches{memory:>6} MiB"
+    print(f"  {reader:12}{tries:>10} inputs{rate:>8}/s{begun:>8} -> {ended} branches{memory:>6} MiB"
           f"{'' if passed else '   <-- WRONG'}", flush=True)
     if not passed:
-        print(said[-4000:], flush=True)
+        print(said[max(said.find("ERROR: "), 0):][:4000], flush=True)
+        for path in re.findall(r"Test unit written to (\S+)", said):
+            print(f"  {reader}: the input is in {path}; to try it again:\n"
+                  f"    RINGFENCE_READER={reader} {SCRATCH}/debug/Fuzz {path}", flush=True)
 
 
 def keep(reader):
