@@ -1,3 +1,4 @@
+internal import Glibc
 internal import HostFilter
 internal import Linux
 internal import NetTypes
@@ -30,13 +31,31 @@ struct HostFilterSurvey {
         let posts = posts
         do {
             let state = try read(reader, Set(posts.map { Int32(bitPattern: $0.interface) }))
-            return HostFilterProof(index, state, at: posts, unguarded: unguarded).result()
+            return HostFilterProof(
+                index, state, at: posts, unguarded: unguarded, vanished: vanished(posts, state.gone)
+            ).result()
         } catch {
             return HostFilterAudit(unproven: [
                 Unproven(
                     reason: "the host filter could not be read: \(error)",
                     fix: "run the audit as root, and as the version that the agent has")
             ])
+        }
+    }
+
+    /// Endpoints that went away together with an interface.
+    private func vanished(_ posts: [HostPost], _ gone: Set<UInt32>) -> Set<Int> {
+        let observed = Dictionary(
+            survey.namespaces.map { ($0.id, $0) }, uniquingKeysWith: { $1 })
+        let doubtful = posts.filter { gone.contains($0.interface) }.map(\.endpoint)
+        return Set(doubtful).filter { place in
+            let id = index.topology.endpoints[place].id
+            guard let known = observed[id] else { return false }
+            do throws(SystemError) {
+                return try HostSurvey.open(known.paths, known.pids).id != id
+            } catch {
+                return error.code == ENOENT || error.code == ESRCH || error.code == EINVAL
+            }
         }
     }
 

@@ -1,4 +1,5 @@
 internal import CBPF
+internal import Glibc
 internal import Linux
 internal import Verifier
 
@@ -7,10 +8,17 @@ struct HookReader {
     /// Where links are pinned.
     let links: String
 
+    /// What stands on hooks.
+    struct Reading: Hashable {
+        var hooks: [HostHook] = []
+        /// Interfaces that are not there any more.
+        var gone: Set<UInt32> = []
+    }
+
     /// Both hooks of each interface.
     func hooks(
         _ interfaces: Set<Int32>, _ names: [Int32: String]
-    ) throws(BPFError) -> [HostHook] {
+    ) throws(BPFError) -> Reading {
         var filtering: Set<Int32> = []
         do throws(SystemError) {
             var socket = try RouteSocket()
@@ -18,18 +26,32 @@ struct HookReader {
         } catch {
             throw BPFError(error)
         }
-        var hooks: [HostHook] = []
+        var reading = Reading()
         for interface in interfaces.sorted() {
-            for hook in Hook.allCases {
-                var standing = hook == .fromEndpoint ? try drivers(of: interface) : []
-                standing += try linked(hook, interface)
-                if filtering.contains(interface) { standing += try filters(hook, interface) }
-                hooks.append(
-                    HostHook(
-                        interface: UInt32(bitPattern: interface),
-                        name: names[interface] ?? "interface \(interface)",
-                        isFromEndpoint: hook == .fromEndpoint, standing: standing))
+            do throws(BPFError) {
+                let name = names[interface] ?? "interface \(interface)"
+                reading.hooks += try hooks(
+                    interface, name, hasFilters: filtering.contains(interface))
+            } catch {
+                guard error.code == ENODEV else { throw error }
+                reading.gone.insert(UInt32(bitPattern: interface))
             }
+        }
+        return reading
+    }
+
+    private func hooks(
+        _ interface: Int32, _ name: String, hasFilters: Bool
+    ) throws(BPFError) -> [HostHook] {
+        var hooks: [HostHook] = []
+        for hook in Hook.allCases {
+            var standing = hook == .fromEndpoint ? try drivers(of: interface) : []
+            standing += try linked(hook, interface)
+            if hasFilters { standing += try filters(hook, interface) }
+            hooks.append(
+                HostHook(
+                    interface: UInt32(bitPattern: interface), name: name,
+                    isFromEndpoint: hook == .fromEndpoint, standing: standing))
         }
         return hooks
     }

@@ -6,7 +6,7 @@ internal import Verifier
 
 /// The pinned maps, opened to be read.
 final class PinnedMaps {
-    let generation: BPFMap<UInt32, UInt64>
+    private let generation: BPFMap<UInt32, UInt64>
     private let endpoints: BPFMap<UInt32, rf_endpoint>
     private let recent: BPFMap<UInt32, rf_recent>
     private let judgements: BPFMap<UInt32, rf_judgement>
@@ -22,6 +22,7 @@ final class PinnedMaps {
     private let overflowUsed: BPFMap<UInt32, UInt32>
     private let refused: BPFMap<rf_refused_key, rf_refused>
     private let usage: BPFMap<UInt32, UInt64>
+    private let flowSeeds: BPFMap<UInt32, rf_seeds>
     private let processors = Int(libbpf_num_possible_cpus())
 
     /// - Parameters:
@@ -48,6 +49,7 @@ final class PinnedMaps {
         overflowUsed = try BPFMap("overflow_used", owning: raw("overflow_used"))
         refused = try BPFMap("refused", owning: raw("refused"))
         usage = try BPFMap("usage", owning: raw("usage"))
+        flowSeeds = try BPFMap("flow_seeds", owning: raw("flow_seeds"))
         if let seeds {
             flows = FlowTable(
                 tags: try BPFMap("flow_tags", owning: raw("flow_tags")),
@@ -72,13 +74,12 @@ final class PinnedMaps {
         for (interface, endpoint) in try endpoints.entries() {
             state.entries[interface] = HostEntry(endpoint)
         }
-        let interfaces = Set(state.entries.keys).union(state.hooks.map(\.interface))
-        for interface in interfaces {
-            let copies = try recent.values(
-                at: interface % UInt32(RF_RECENT), processors: processors)
-            let valid = copies.filter { $0.interface == interface && $0.generation == now }
-            if !valid.isEmpty {
-                state.remembered[interface] = Set(valid.map { HostEntry($0.endpoint) })
+        for place in 0..<UInt32(RF_RECENT) {
+            for copy in try recent.values(at: place, processors: processors)
+            where copy.generation == now && copy.interface != 0
+                && copy.interface % UInt32(RF_RECENT) == place
+            {
+                state.remembered[copy.interface, default: []].insert(HostEntry(copy.endpoint))
             }
         }
         state.own = [:]
@@ -136,6 +137,7 @@ final class PinnedMaps {
     }
 
     private func readFlows(_ state: inout HostFilterState) throws(BPFError) {
+        state.flowSeeds = try flowSeeds.value(of: 0)?.numbers ?? []
         var all = try flows?.reachable() ?? []
         if try overflowUsed.value(of: 0) ?? 0 != 0 {
             // The programs find them by the map's keys and don't read the copies within.

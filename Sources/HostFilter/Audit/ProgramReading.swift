@@ -141,6 +141,21 @@ extension HostSettings {
     init(_ settings: rf_settings) {
         self.init(
             identityMask: settings.identity_mask, identityShift: settings.identity_shift,
-            bucketMask: settings.bucket_mask, isAlone: settings.is_alone != 0)
+            bucketMask: settings.bucket_mask, isAlone: settings.is_alone != 0,
+            seeds: settings.seeds.numbers)
     }
+}
+
+extension rf_seeds {
+    /// As they come from the kernel.
+    init(_ numbers: [UInt64]) {
+        self.init()
+        withUnsafeMutableBytes(of: &self) { bytes in
+            numbers.withUnsafeBytes {
+                bytes.copyMemory(from: .init(rebasing: $0.prefix(bytes.count)))
+            }
+        }
+    }
+
+    var numbers: [UInt64] { withUnsafeBytes(of: words) { Array($0.bindMemory(to: UInt64.self)) } }
 }

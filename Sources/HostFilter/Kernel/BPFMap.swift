@@ -10,6 +10,8 @@ struct BPFMap<Key: BitwiseCopyable, Value: BitwiseCopyable>: ~Copyable {
     private let descriptor: Descriptor
     /// How many entries there may be.
     let capacity: Int
+    /// Whether entries stand in buckets.
+    let isHash: Bool
 
     /// Takes a descriptor over.
     ///
@@ -26,6 +28,7 @@ struct BPFMap<Key: BitwiseCopyable, Value: BitwiseCopyable>: ~Copyable {
             Int(info.value_size) == MemoryLayout<Value>.size
         else { throw BPFError("map \(name): keys or values of another size", code: EINVAL) }
         capacity = Int(info.max_entries)
+        isHash = [BPF_MAP_TYPE_HASH, BPF_MAP_TYPE_LRU_HASH].contains { info.type == $0.rawValue }
     }
 
     var rawValue: CInt { descriptor.rawValue }
@@ -69,9 +72,12 @@ struct BPFMap<Key: BitwiseCopyable, Value: BitwiseCopyable>: ~Copyable {
         }
     }
 
-    /// Every entry of a hash or a trie, as they are met; those that come or go meanwhile may be
-    /// missing.
+    /// Every entry of a hash or a trie; those that come or go meanwhile may be missing.
+    ///
+    /// A hash is read bucket by bucket, so that an entry which goes doesn't end the walk. A trie is
+    /// walked from key to key: only the agent changes one.
     func entries() throws(BPFError) -> [(key: Key, value: Value)] {
+        if let entries = try batches() { return entries }
         var entries: [(key: Key, value: Value)] = []
         for key in try keys() {
             if let value = try value(of: key) { entries.append((key, value)) }

@@ -51,24 +51,27 @@ extension HostFilterProof {
 
     /// Interfaces that are no endpoint's and where packets are given a number.
     private mutating func holdStrangers() {
-        let known = Set(posts.map(\.interface))
-        for (interface, entry) in state.entries.sorted(by: { $0.key < $1.key })
+        let known = Set((posts + gone).map(\.interface))
+        for interface in Set(state.entries.keys).union(state.remembered.keys).sorted()
         where !known.contains(interface) {
-            guard let hook = state.hooks.first(where: { $0.interface == interface && isOwn($0) })
+            guard
+                let hook = state.hooks.first(where: { $0.interface == interface && identifies($0) })
             else { continue }
-            audit.findings.append(
-                HostFilterFinding(
-                    kind: .identity, endpoint: index.holders[entry.number]?.first.map(party),
-                    interface: hook.name, place: "endpoints: interface \(interface)",
-                    reason: "it is no endpoint's, and what comes through it is endpoint "
-                        + "\(entry.number)'s"))
+            let numbers = Set(entries(atInterface: interface).map(\.number))
+            for number in numbers.sorted() {
+                audit.findings.append(
+                    HostFilterFinding(
+                        kind: .identity, endpoint: index.holders[number]?.first.map(party),
+                        interface: hook.name, place: "endpoints: interface \(interface)",
+                        reason: "it is no endpoint's, and what comes through it is endpoint "
+                            + "\(number)'s"))
+            }
         }
     }
 
-    private func isOwn(_ hook: HostHook) -> Bool {
-        hook.standing.contains { standing in
-            standing.program.map { likeness($0, hook.isFromEndpoint) == .own } ?? false
-        }
+    /// Whether a program asks the map of endpoints who it is, whichever build's it is.
+    private func identifies(_ hook: HostHook) -> Bool {
+        hook.standing.contains { isAtOurPlace($0, sharing: state.reference?.from.maps) }
     }
 
     private var greatestNumber: UInt32 {
@@ -79,7 +82,14 @@ extension HostFilterProof {
 
     /// Endpoints that nothing stands in front of.
     mutating func holdAbsent() {
-        let guarded = Set(posts.map(\.endpoint))
+        for post in gone {
+            audit.unproven.append(
+                Unproven(
+                    reason:
+                        "\(party(post.endpoint).words): \(post.name) went away while it was read",
+                    fix: "run the audit again"))
+        }
+        let guarded = Set((posts + gone).map(\.endpoint)).union(vanished)
         for (place, endpoint) in policies.topology.endpoints.enumerated()
         where !guarded.contains(place) {
             audit.unproven.append(
@@ -88,7 +98,8 @@ extension HostFilterProof {
                         + "the host namespace",
                     fix: "connect it by a veth; until then only its table stands before it"))
         }
-        for link in unguarded where guarded.contains(link.endpoint) {
+        for link in unguarded
+        where guarded.contains(link.endpoint) && !vanished.contains(link.endpoint) {
             let endpoint = policies.topology.endpoints[link.endpoint]
             audit.unproven.append(
                 Unproven(

@@ -38,18 +38,23 @@ extension HostFilterProof {
         }
         for other in standing[..<ours] { doubt(other, "before", post, place) }
         // What an endpoint gets could still be changed after ours has let it pass; what becomes of
-        // what it sent is the host's affair.
-        if !isFromEndpoint {
-            for (other, likeness) in zip(standing, likenesses).dropFirst(ours + 1)
-            where likeness != .own {
-                doubt(other, "after", post, place)
-            }
+        // what it sent is the host's affair, unless it is given another number.
+        for (other, likeness) in zip(standing, likenesses).dropFirst(ours + 1)
+        where likeness != .own && (!isFromEndpoint || likeness != .stranger || isAtOurPlace(other))
+        {
+            doubt(other, "after", post, place)
         }
         doubt(likenesses[ours], standing[ours], isFromEndpoint, post, place)
     }
 
-    private func isAtOurPlace(_ standing: HostHook.Standing) -> Bool {
-        standing.program.map { state.programs[$0]?.maps["endpoints"] != nil } ?? false
+    /// Whether a program has a map of endpoints, or just the one that others have.
+    func isAtOurPlace(
+        _ standing: HostHook.Standing, sharing maps: [String: UInt32]? = nil
+    ) -> Bool {
+        guard let map = standing.program.flatMap({ state.programs[$0]?.maps["endpoints"] }) else {
+            return false
+        }
+        return maps == nil || maps?["endpoints"] == map
     }
 
     func likeness(_ id: UInt32, _ isFromEndpoint: Bool) -> Likeness {
@@ -147,6 +152,10 @@ extension HostFilterProof {
             if Int(settings.bucketMask) != reference.buckets - 1 {
                 reasons.insert("the table of flows has not \(settings.bucketMask) + 1 buckets")
             }
+            if settings.seeds != state.flowSeeds {
+                reasons.insert(
+                    "programs look for flows elsewhere than the agent: its seeds are others")
+            }
             if settings.isAlone, !reference.mayBeAlone {
                 reasons.insert("programs count on not being interrupted, and this kernel does that")
             }
@@ -158,5 +167,5 @@ extension HostFilterProof {
 }
 
 extension PartyNamed {
-    fileprivate var words: String { "\(tenant)/\(endpoint)" }
+    var words: String { "\(tenant)/\(endpoint)" }
 }

@@ -6,6 +6,9 @@ public struct HostFilterProof {
     let policies: PolicyIndex
     let state: HostFilterState
     let posts: [HostPost]
+    /// Those whose interface went away while the kernel was read.
+    let gone: [HostPost]
+    let vanished: Set<Int>
     let index: HostIndex
     let unguarded: [Unguarded]
     var audit = HostFilterAudit()
@@ -29,14 +32,20 @@ public struct HostFilterProof {
     ///   - state: What the kernel holds.
     ///   - posts: Where programs have to stand.
     ///   - unguarded: Where none can.
+    ///   - vanished: Endpoints that are gone since they were found, by their places in the topology.
     public init(
         _ policies: PolicyIndex, _ state: HostFilterState, at posts: [HostPost],
-        unguarded: [Unguarded] = []
+        unguarded: [Unguarded] = [], vanished: Set<Int> = []
     ) {
+        self.vanished = vanished
         self.unguarded = unguarded
         self.policies = policies
         self.state = state
-        self.posts = posts.sorted { ($0.endpoint, $0.interface) < ($1.endpoint, $1.interface) }
+        let sorted = posts.filter { !vanished.contains($0.endpoint) }.sorted {
+            ($0.endpoint, $0.interface) < ($1.endpoint, $1.interface)
+        }
+        self.posts = sorted.filter { !state.gone.contains($0.interface) }
+        gone = sorted.filter { state.gone.contains($0.interface) }
         index = HostIndex(state, posts, policies)
     }
 
@@ -81,10 +90,11 @@ public struct HostFilterProof {
 
     /// What packets at an interface are judged by: what the map holds, and what processors have of
     /// it from before, as long as nobody has told them of a change.
-    func entries(at post: HostPost) -> [HostEntry] {
-        let remembered = (state.remembered[post.interface] ?? [])
-            .sorted { $0.number < $1.number }
-        guard let entry = state.entries[post.interface] else { return remembered }
+    func entries(at post: HostPost) -> [HostEntry] { entries(atInterface: post.interface) }
+
+    func entries(atInterface interface: UInt32) -> [HostEntry] {
+        let remembered = (state.remembered[interface] ?? []).sorted { $0.number < $1.number }
+        guard let entry = state.entries[interface] else { return remembered }
         return [entry] + remembered.filter { $0 != entry }
     }
 

@@ -9,6 +9,8 @@ public struct HostFilterState: Sendable {
     /// How many entries each map has.
     public var counts: [String: Int] = [:]
     public var hooks: [HostHook] = []
+    /// Interfaces that went away while their hooks were read.
+    public var gone: Set<UInt32> = []
     /// By id: every program on a hook.
     public var programs: [UInt32: HostProgram] = [:]
     /// What the build at hand would attach; nil where it could not be loaded.
@@ -26,6 +28,8 @@ public struct HostFilterState: Sendable {
     public var admissions: [HostClassKey: [HostAdmission]] = [:]
     /// By slot: the endpoint's number above the rule's mark.
     public var rules: [UInt32: UInt64] = [:]
+    /// What the agent hashes flows with.
+    public var flowSeeds: [UInt64] = []
     /// Those that the programs would find and that have not been idle for too long.
     public var flows: [HostFlow] = []
     /// Those that the programs would refuse again without a look at the policy.

@@ -65,12 +65,18 @@ public struct HostSettings: Hashable, Sendable {
     public let identityShift: UInt32
     public let bucketMask: UInt32
     public let isAlone: Bool
+    /// What flows are hashed with.
+    public let seeds: [UInt64]
 
-    public init(identityMask: UInt32, identityShift: UInt32, bucketMask: UInt32, isAlone: Bool) {
+    public init(
+        identityMask: UInt32, identityShift: UInt32, bucketMask: UInt32, isAlone: Bool,
+        seeds: [UInt64]
+    ) {
         self.identityMask = identityMask
         self.identityShift = identityShift
         self.bucketMask = bucketMask
         self.isAlone = isAlone
+        self.seeds = seeds
     }
 }
 
