@@ -2,6 +2,7 @@ import Foundation
 import NetTypes
 import TestSupport
 import Testing
+@testable import HostFilter
 @testable import Verifier
 
 /// Changes to the host filter behind the agent's back: the audit finds those that change a packet's
@@ -18,7 +19,8 @@ import Testing
         var tally = MutationTests.Tally()
         while tally.made < Self.wanted {
             let set = try RandomPolicies(seed: random.next()).policySet()
-            guard let ground = try HostGround(set, world) else { continue }
+            let attachment: HostFilter.Attachment = random.once(in: 2) ? .clsact : .auto
+            guard let ground = try HostGround(set, world, attachment) else { continue }
             let before = try ground.audit()
             let complaint =
                 before.findings.first.map { "\($0)" } ?? before.unproven.first.map { "\($0)" }
@@ -38,6 +40,32 @@ import Testing
         #expect(tally.missed == 0)
         #expect(tally.falseAlarms == 0)
         #expect(tally.unconfirmed == 0)
+    }
+
+    @Test(arguments: [HostFilter.Attachment.tcx, .clsact])
+    func `the audit finds what stands at the veths`(
+        _ attachment: HostFilter.Attachment
+    ) throws {
+        let seed = Seeds.all.last ?? 1
+        var random = SeededGenerator(seed: seed)
+        var made: HostGround?
+        while made == nil {
+            let set = try RandomPolicies(seed: random.next()).policySet()
+            made = try HostGround(set, SmallWorld(), attachment)
+        }
+        let ground = try #require(made)
+        for _ in 0..<12 {
+            let mutation = HostMutator(ground: ground).program(&random)
+            try mutation.make()
+            let isFound = try ground.audit().outcome != .proven
+            #expect(isFound == (mutation.isHarmless == false), "seed \(seed): \(mutation.kind)")
+            try mutation.undo()
+            let after = try ground.audit()
+            let complaint =
+                after.findings.first.map { "\($0)" } ?? after.unproven.first.map { "\($0)" }
+            try #require(
+                after.outcome == .proven, "seed \(seed): \(mutation.kind): \(complaint ?? "")")
+        }
     }
 
     private func judge(

@@ -12,20 +12,27 @@ import TestSupport
 /// A host namespace with a veth for every endpoint of some policies, and the host filter as an
 /// agent leaves it.
 final class HostGround {
-    let filter: HostFilter
+    private(set) var filter: HostFilter
+    let attachment: HostFilter.Attachment
     let topology: Topology
     let policies: PolicySet
     let root: String
-    let folder: String
+    var folder: String { filter.folder }
     private let world: SmallWorld
     private let index: PolicyIndex
+    private let configuration: HostFilter.Configuration
     private let namespace: NetworkNamespace
+    /// A veth of the host that is no endpoint's.
+    static let stray: Int32 = 300
     private(set) var posts: [HostPost] = []
     private var stood: [Post: NamespaceID] = [:]
     private var number: UInt16 = 1
     private static let otherLink: [UInt8] = [2, 0, 0, 0, 0, 2]
 
-    init?(_ set: PolicySet, _ world: SmallWorld) throws {
+    init?(
+        _ set: PolicySet, _ world: SmallWorld, _ attachment: HostFilter.Attachment = .auto
+    ) throws {
+        self.attachment = attachment
         let topology = world.topology(of: set)
         guard topology.endpoints.count > 1 else { return nil }
         self.topology = topology
@@ -41,13 +48,23 @@ final class HostGround {
             places.map {
                 "ip link add v\($0) index \(100 + $0) type veth peer name p\($0) index \(200 + $0)"
             }
-            .joined(separator: "\n"))
-        filter = try HostFilter(
-            .init(root: root, host: namespace.id.inode),
-            need: Capacity(
-                endpoints: 16, own: 64, peers: 4096, networks: 8192, shapes: 4096,
-                admissions: 65_536, rules: 2048))
-        folder = filter.folder
+            .joined(separator: "\n")
+                + "\nip link add stray index \(Self.stray) type veth peer name away")
+        configuration = .init(
+            root: root, host: namespace.id.inode, attachment: attachment)
+        filter = try HostFilter(configuration, need: Self.need)
+        try fill()
+    }
+
+    static let need = Capacity(
+        endpoints: 16, own: 64, peers: 4096, networks: 8192, shapes: 4096, admissions: 65_536,
+        rules: 2048)
+
+    /// Another agent takes over, and makes larger maps where it needs them.
+    func restart(need: Capacity = HostGround.need) throws {
+        filter = try HostFilter(configuration, need: need)
+        posts = []
+        stood = [:]
         try fill()
     }
 
@@ -117,11 +134,29 @@ final class HostGround {
 
     func audit() throws -> HostFilterAudit {
         let reader = HostFilterReader(root: root, host: namespace.id.inode)
-        let names = Dictionary(
-            uniqueKeysWithValues: posts.map { (Int32($0.interface), $0.name) })
-        let state = try inHost { try reader.read(interfaces: names, posts: Set(names.keys)) }
-        return HostFilterProof(index, state, at: posts).result()
+        let guarded = Set(posts.map { Int32($0.interface) })
+        let state = try inHost { try reader.read(interfaces: self.names, posts: guarded) }
+        return proof(of: state)
     }
+
+    func proof(of state: HostFilterState) -> HostFilterAudit {
+        HostFilterProof(index, state, at: posts).result()
+    }
+
+    /// The host's interfaces.
+    private var names: [Int32: String] {
+        Dictionary(uniqueKeysWithValues: posts.map { (Int32($0.interface), $0.name) })
+            .merging([Self.stray: "stray"]) { $1 }
+    }
+
+    /// One attempt to read, step by step.
+    func reading() throws -> HostFilterReading {
+        let folders = MapFolders(home: "\(root)/ringfence/\(namespace.id.inode)")
+        return try HostFilterReading(folders, names, Set(posts.map { Int32($0.interface) }))
+    }
+
+    /// Runs a command in the host namespace.
+    func run(_ command: String) throws { try NamespaceCommand(namespace).run(command) }
 
     /// Whether random packets meet another fate than the policies say.
     func harm(_ count: Int, seed: UInt64) throws -> String? {

@@ -1,77 +1,10 @@
-import BPFObjects
 import CBPF
-import Glibc
 import HostRules
-import Linux
 import NetTypes
 import Rules
 import TestSupport
 @testable import HostFilter
 @testable import Verifier
-
-/// Programs.
-extension HostMutator {
-    func detached(_ random: inout SeededGenerator) -> HostMutation {
-        let (ground, path) = (ground, hook(&random).path)
-        return HostMutation(
-            kind: "program detached", isHarmless: false,
-            make: {
-                let before = try ground.attached
-                Pinned.remove(path)
-                // The kernel detaches a moment after the last name of a link is gone.
-                while try ground.attached == before { usleep(1000) }
-            },
-            undo: { try ground.stand() })
-    }
-
-    func replaced(_ random: inout SeededGenerator) -> HostMutation {
-        let (ground, path) = (ground, hook(&random).path)
-        return HostMutation(
-            kind: "program replaced", isHarmless: false,
-            make: {
-                let stranger = try Self.stranger()
-                guard let link = try Pinned.open(path) else { return }
-                let (raw, new) = (link.rawValue, stranger.rawValue)
-                try checkBPF("replace") { bpf_link_update(raw, new, nil) }
-            }, undo: { try ground.stand() })
-    }
-
-    /// Somebody else's program before ours, or behind it where that changes nothing.
-    func neighbour(_ random: inout SeededGenerator) -> HostMutation {
-        let ground = ground
-        let (post, direction, path) = hook(&random)
-        let isBehind = direction == .egress && random.once(in: 3)
-        let hook: Hook = direction == .egress ? .fromEndpoint : .toEndpoint
-        let mark = path + "-stranger"
-        return HostMutation(
-            kind: isBehind ? "program behind" : "program before", isHarmless: isBehind,
-            make: {
-                let stranger = try Self.stranger()
-                if !isBehind { Pinned.remove(path) }
-                try ground.inHost {
-                    try Pinned.pin(hook.attach(stranger, to: Int32(post.interface)), at: mark)
-                }
-                try ground.stand()
-            },
-            undo: {
-                Pinned.remove(mark)
-                try ground.stand()
-            })
-    }
-
-    private func hook(
-        _ random: inout SeededGenerator
-    ) -> (post: HostPost, direction: Direction, path: String) {
-        let (post, direction) = (random.pick(ground.posts), random.pick(Direction.allCases))
-        return (post, direction, ground.link(post, direction))
-    }
-
-    private static func stranger() throws -> Descriptor {
-        let loader = try BPFLoader(BPFObjects.vary)
-        try loader.load()
-        return try loader.program("nothing")
-    }
-}
 
 /// What is admitted.
 extension HostMutator {

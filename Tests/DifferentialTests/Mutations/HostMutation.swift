@@ -22,19 +22,19 @@ struct HostMutator {
 
     /// A change of any kind; nil where the maps have nothing for that kind.
     func mutation(_ random: inout SeededGenerator) throws -> HostMutation? {
-        switch random.number(0...23) {
-        case 0: detached(&random)
-        case 1: replaced(&random)
-        case 2: neighbour(&random)
-        case 3, 4: try local(&random)
-        case 5, 6, 7: try endpoint(&random)
-        case 8, 9, 10: try peer(&random)
-        case 11, 12: try network(&random)
-        case 13: try shape(&random)
-        case 14, 15, 16: try admission(&random)
-        case 17, 18: try rule(&random)
-        case 19, 20: try flow(&random)
-        case 21, 22: try judgement(&random)
+        switch random.number(0...28) {
+        case 0, 1, 2, 3, 4: program(&random)
+        case 5, 6: try stray(&random)
+        case 7: try seeds(&random)
+        case 8, 9: try local(&random)
+        case 10, 11, 12: try endpoint(&random)
+        case 13, 14, 15: try peer(&random)
+        case 16, 17: try network(&random)
+        case 18: try shape(&random)
+        case 19, 20, 21: try admission(&random)
+        case 22, 23: try rule(&random)
+        case 24, 25: try flow(&random)
+        case 26, 27: try judgement(&random)
         default: try idle(&random)
         }
     }
