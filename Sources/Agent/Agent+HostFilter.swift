@@ -133,9 +133,7 @@ extension Agent {
         _ numbers: [NamespaceID: UInt32], _ filter: HostFilter
     ) -> [Post: NamespaceID] {
         guard let host, let there = observed[host] else { return [:] }
-        let ends = Dictionary(
-            there.interfaces.filter { $0.kind == "veth" }.map { ($0.index, $0) },
-            uniquingKeysWith: { $1 })
+        let ends = there.veths
         var holders: [[UInt8]: Set<NamespaceID>] = [:]
         for (id, namespace) in observed {
             for interface in namespace.interfaces {
@@ -144,10 +142,9 @@ extension Agent {
         }
         var posts: [Post: NamespaceID] = [:]
         for (id, number) in numbers {
-            for interface in observed[id]?.interfaces ?? [] where interface.kind == "veth" {
-                guard let peer = interface.peerIndex, let end = ends[peer],
-                    end.peerIndex == interface.index, interface.hardwareAddress.count == 6
-                else { continue }
+            guard let namespace = observed[id] else { continue }
+            for interface in namespace.interfaces {
+                guard let end = namespace.hostEnd(of: interface, among: ends) else { continue }
                 // Whoever takes another's link-layer address would get the other's frames.
                 var own = interface.hardwareAddress
                 if holders[own] != [id], let before = filter.post(at: end.index),

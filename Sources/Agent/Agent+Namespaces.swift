@@ -30,7 +30,8 @@ extension Agent {
                 continue
             }
             observed[id] = ObservedNamespace(
-                id: id, paths: found.paths, pids: found.pids, interfaces: old.interfaces)
+                id: id, paths: found.paths, pids: found.pids, interfaces: old.interfaces,
+                hostNumber: old.hostNumber)
             changed = true
         }
         return changed
@@ -53,11 +54,9 @@ extension Agent {
     func refreshInterfaces(of id: NamespaceID) -> Bool {
         guard let tenure = tenures[id], let old = observed[id] else { return false }
         do throws(SystemError) {
-            let next = ObservedNamespace(
-                id: id, paths: old.paths, pids: old.pids,
-                interfaces: try persistently { () throws(SystemError) in
-                    try tenure.interfaces()
-                })
+            let next = try persistently { () throws(SystemError) in
+                try tenure.observe(paths: old.paths, pids: old.pids)
+            }
             observed[id] = next
             unreadInterfaces.remove(id)
             return next != old
@@ -82,9 +81,10 @@ extension Agent {
         }
         host = tenure.id
         take(tenure)
-        observed[tenure.id] = ObservedNamespace(
-            id: tenure.id, paths: [], pids: [],
-            interfaces: try persistently { () throws(SystemError) in try tenure.interfaces() })
+        hostNamespace = HostNamespace(namespace)
+        observed[tenure.id] = try persistently { () throws(SystemError) in
+            try tenure.observe(paths: [], pids: [])
+        }
     }
 
     /// Opens namespaces and reads what they hold, several at a time; what stands as an earlier agent
@@ -92,11 +92,11 @@ extension Agent {
     func enter(_ found: [NamespaceSource.Found], as left: [NamespaceID: Checkpoint.Table] = [:]) {
         let first = lastSlot + 1
         lastSlot += UInt64(found.count)
-        let entries = concurrently(found.count) { [keeper] index in
+        let entries = concurrently(found.count) { [keeper, hostNamespace] index in
             Result { () throws(Entry.Failure) in
                 try Entry(
                     found[index], slot: first + UInt64(index), keeper: keeper,
-                    left: left[found[index].id])
+                    host: hostNamespace, left: left[found[index].id])
             }
         }
         for (entry, found) in zip(entries, found) {

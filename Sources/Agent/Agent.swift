@@ -40,6 +40,7 @@ public actor Agent {
     var lastSlot: UInt64 = 0
     var observed: [NamespaceID: ObservedNamespace] = [:] { didSet { knownSurroundings = nil } }
     var host: NamespaceID? { didSet { knownSurroundings = nil } }
+    var hostNamespace: HostNamespace?
     /// Namespaces that somebody said to be a tenant's.
     var announced: Announcements { didSet { knownSurroundings = nil } }
     /// A hash of these three; nil while nobody has asked since the last change.

@@ -64,15 +64,19 @@ struct HostFilterSurvey {
         let ends = ends
         let observed = Dictionary(
             survey.namespaces.map { ($0.id, $0) }, uniquingKeysWith: { $1 })
-        return index.topology.endpoints.enumerated().flatMap { place, endpoint in
-            (observed[endpoint.id]?.interfaces ?? []).compactMap { interface in
+        return index.topology.endpoints.enumerated().flatMap {
+            place, endpoint -> [HostFilterProof.Unguarded] in
+            guard let namespace = observed[endpoint.id] else { return [] }
+            return namespace.interfaces.compactMap { interface in
                 let leads =
                     switch interface.kind {
                     case nil: interface.name != "lo"
                     case "veth", "macvlan", "macvtap", "ipvlan", "ipvtap", "netkit": true
                     default: false
                     }
-                guard leads, end(of: interface, among: ends) == nil else { return nil }
+                guard leads, namespace.hostEnd(of: interface, among: ends) == nil else {
+                    return nil
+                }
                 return .init(endpoint: place, interface: interface.name)
             }
         }
@@ -110,9 +114,10 @@ struct HostFilterSurvey {
         }
         let observed = Dictionary(
             survey.namespaces.map { ($0.id, $0) }, uniquingKeysWith: { $1 })
-        return index.topology.endpoints.enumerated().flatMap { place, endpoint in
-            (observed[endpoint.id]?.interfaces ?? []).compactMap { interface in
-                guard let end = end(of: interface, among: ends) else { return nil }
+        return index.topology.endpoints.enumerated().flatMap { place, endpoint -> [HostPost] in
+            guard let namespace = observed[endpoint.id] else { return [] }
+            return namespace.interfaces.compactMap { interface in
+                guard let end = namespace.hostEnd(of: interface, among: ends) else { return nil }
                 return HostPost(
                     endpoint: place, interface: UInt32(bitPattern: end.index), name: end.name,
                     hardwareAddress: interface.hardwareAddress,
@@ -123,18 +128,6 @@ struct HostFilterSurvey {
 
     /// The host's veths by index.
     private var ends: [Int32: ObservedInterface] {
-        Dictionary(
-            interfaces.filter { $0.kind == "veth" }.map { ($0.index, $0) },
-            uniquingKeysWith: { $1 })
-    }
-
-    /// The host's end of a link.
-    private func end(
-        of interface: ObservedInterface, among ends: [Int32: ObservedInterface]
-    ) -> ObservedInterface? {
-        guard interface.kind == "veth", interface.hardwareAddress.count == 6,
-            let peer = interface.peerIndex, let end = ends[peer], end.peerIndex == interface.index
-        else { return nil }
-        return end
+        survey.namespaces.first { $0.id == survey.host }?.veths ?? [:]
     }
 }

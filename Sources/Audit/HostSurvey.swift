@@ -42,21 +42,27 @@ public struct HostSurvey: Sendable {
             found[id, default: ([], [])].pids.append(pid)
         }
         found[host] = nil
+        var socket = try RouteSocket(in: own)
         namespaces.append(
             ObservedNamespace(
-                id: host, paths: [], pids: [], interfaces: try Self.interfaces(of: own)))
+                id: host, paths: [], pids: [], interfaces: try Self.interfaces(&socket)))
         for (id, names) in found.sorted(by: { $0.key < $1.key }) {
-            look(id, names.paths.sorted(), names.pids.sorted())
+            look(id, names.paths.sorted(), names.pids.sorted(), own)
         }
     }
 
-    private mutating func look(_ id: NamespaceID, _ paths: [String], _ pids: [Int32]) {
+    private mutating func look(
+        _ id: NamespaceID, _ paths: [String], _ pids: [Int32], _ host: borrowing NetworkNamespace
+    ) {
         do throws(SystemError) {
             let namespace = try Self.open(paths, pids)
+            var socket = try RouteSocket(in: namespace)
+            // The kernel gives numbers when it lists links whose other end is elsewhere.
+            let interfaces = try Self.interfaces(&socket)
             namespaces.append(
                 ObservedNamespace(
-                    id: id, paths: paths, pids: pids,
-                    interfaces: try Self.interfaces(of: namespace)))
+                    id: id, paths: paths, pids: pids, interfaces: interfaces,
+                    hostNumber: try socket.number(of: host)))
         } catch {
             failures[paths.first ?? "process \(pids.first ?? 0)"] = "\(error)"
         }
@@ -77,14 +83,14 @@ public struct HostSurvey: Sendable {
     }
 
     private static func interfaces(
-        of namespace: borrowing NetworkNamespace
+        _ socket: inout RouteSocket
     ) throws(SystemError) -> [ObservedInterface] {
-        var socket = try RouteSocket(in: namespace)
-        return try socket.interfaces().map { interface in
+        try socket.interfaces().map { interface in
             ObservedInterface(
                 index: interface.link.index, name: interface.link.name, kind: interface.link.kind,
                 hardwareAddress: interface.link.hardwareAddress, isUp: interface.link.isUp,
                 peerIndex: interface.link.peerIndex,
+                peerNamespace: interface.link.peerNamespace,
                 controllerIndex: interface.link.controllerIndex,
                 addresses: interface.addresses.map(\.address).sorted())
         }

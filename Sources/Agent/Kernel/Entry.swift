@@ -19,17 +19,17 @@ struct Entry: Sendable {
     /// Opens and reads a namespace; a table that is as an earlier agent left it isn't read.
     init(
         _ found: NamespaceSource.Found, slot: UInt64, keeper: SocketKeeper?,
-        left: Checkpoint.Table?
+        host: HostNamespace?, left: Checkpoint.Table?
     ) throws(Failure) {
         do throws(SystemError) {
             let namespace = try persistently { () throws(SystemError) in try Self.open(found) }
             tenure = try persistently { () throws(SystemError) in
-                try Tenure(entering: namespace, slot: slot, keeper: keeper)
+                try Tenure(entering: namespace, slot: slot, keeper: keeper, host: host)
             }
             let tenure = tenure
-            observed = ObservedNamespace(
-                id: found.id, paths: found.paths, pids: found.pids,
-                interfaces: try persistently { () throws(SystemError) in try tenure.interfaces() })
+            observed = try persistently { () throws(SystemError) in
+                try tenure.observe(paths: found.paths, pids: found.pids)
+            }
         } catch {
             throw Failure(reason: error)
         }

@@ -22,6 +22,8 @@ final class Tenure: Sendable {
     let isInherited: Bool
     /// Nil where another program listens to the log group.
     let log: Log?
+    /// Nil for the host's own.
+    private let host: HostNamespace?
     private let route: Mutex<RouteBox>
 
     private struct RouteBox: ~Copyable, Sendable { var socket: RouteSocket }
@@ -53,7 +55,8 @@ final class Tenure: Sendable {
     }
 
     init(
-        entering namespace: borrowing NetworkNamespace, slot: UInt64, keeper: SocketKeeper? = nil
+        entering namespace: borrowing NetworkNamespace, slot: UInt64, keeper: SocketKeeper? = nil,
+        host: HostNamespace? = nil
     ) throws(SystemError) {
         let sockets = try namespace.run { () throws(SystemError) in
             Sockets(
@@ -65,6 +68,7 @@ final class Tenure: Sendable {
         isInherited = inherited != nil
         id = namespace.id
         self.slot = slot
+        self.host = host
         log = sockets.log
         monitor = sockets.monitor
         route = Mutex(RouteBox(socket: sockets.route))
@@ -77,13 +81,28 @@ final class Tenure: Sendable {
         try rulesets.ignore(port: table.port)
     }
 
-    /// The links and addresses that the namespace has now.
-    func interfaces() throws(SystemError) -> [ObservedInterface] {
-        let found = try route.withLock { (box) throws(SystemError) in try box.socket.interfaces() }
-        return found.map {
-            ObservedInterface($0.link, addresses: $0.addresses.map(\.address).sorted())
+    /// The links and addresses that the namespace has now, under the names that it was found by.
+    func observe(paths: [String], pids: [Int32]) throws(SystemError) -> ObservedNamespace {
+        let (found, number) = try route.withLock { (box) throws(SystemError) in
+            let found = try box.socket.interfaces()
+            // The kernel gives numbers when it lists links whose other end is elsewhere.
+            let leads = found.contains { $0.link.peerNamespace != nil }
+            guard leads, let host else { return (found, nil as Int32?) }
+            return (found, try box.socket.number(of: host.namespace))
         }
+        return ObservedNamespace(
+            id: id, paths: paths, pids: pids,
+            interfaces: found.map {
+                ObservedInterface($0.link, addresses: $0.addresses.map(\.address).sorted())
+            }, hostNumber: number)
     }
+}
+
+/// The namespace of the veths' host ends, held open.
+final class HostNamespace: Sendable {
+    let namespace: NetworkNamespace
+
+    init(_ namespace: consuming NetworkNamespace) { self.namespace = namespace }
 }
 
 extension ObservedInterface {
@@ -91,6 +110,7 @@ extension ObservedInterface {
         self.init(
             index: link.index, name: link.name, kind: link.kind,
             hardwareAddress: link.hardwareAddress, isUp: link.isUp, peerIndex: link.peerIndex,
-            controllerIndex: link.controllerIndex, addresses: addresses)
+            peerNamespace: link.peerNamespace, controllerIndex: link.controllerIndex,
+            addresses: addresses)
     }
 }

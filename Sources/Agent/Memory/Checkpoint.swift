@@ -64,6 +64,7 @@ extension Checkpoint {
             hash.add(namespace.paths)
             hash.add(UInt64(namespace.pids.count))
             for pid in namespace.pids { hash.add(UInt64(UInt32(bitPattern: pid))) }
+            hash.add(UInt64(UInt32(bitPattern: namespace.hostNumber ?? -1)))
             hash.add(UInt64(namespace.interfaces.count))
             for interface in namespace.interfaces { hash.add(interface) }
         }
@@ -114,6 +115,7 @@ extension Checkpoint {
             add(
                 UInt64(UInt32(bitPattern: interface.index)), interface.isUp ? 1 : 0,
                 UInt64(UInt32(bitPattern: interface.peerIndex ?? -1)),
+                UInt64(UInt32(bitPattern: interface.peerNamespace ?? -1)),
                 UInt64(UInt32(bitPattern: interface.controllerIndex ?? -1)),
                 UInt64(interface.addresses.count))
             add([interface.name, interface.kind ?? ""])

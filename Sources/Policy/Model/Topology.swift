@@ -8,10 +8,14 @@ public struct ObservedNamespace: Hashable, Sendable {
     /// Every process by which a policy or the command line names it, sorted.
     public let pids: [Int32]
     public let interfaces: [ObservedInterface]
+    /// The number by which it knows the host namespace; nil where no link joins them.
+    public let hostNumber: Int32?
 
     public init(
-        id: NamespaceID, paths: [String], pids: [Int32], interfaces: [ObservedInterface]
+        id: NamespaceID, paths: [String], pids: [Int32], interfaces: [ObservedInterface],
+        hostNumber: Int32? = nil
     ) {
+        self.hostNumber = hostNumber
         self.id = id
         self.paths = paths
         self.pids = pids
@@ -31,6 +35,33 @@ public struct ObservedNamespace: Hashable, Sendable {
     }
 }
 
+extension ObservedNamespace {
+    /// The host's end of one of its veths.
+    ///
+    /// Another namespace's links may have the same indices: whose the other end is says its namespace.
+    ///
+    /// - Parameters:
+    ///   - interface: One of its own.
+    ///   - ends: The host's veths by index.
+    /// - Returns: Nil where the other end is not the host's.
+    public func hostEnd(
+        of interface: ObservedInterface, among ends: [Int32: ObservedInterface]
+    ) -> ObservedInterface? {
+        guard interface.kind == "veth", interface.hardwareAddress.count == 6,
+            let hostNumber, interface.peerNamespace == hostNumber, let peer = interface.peerIndex,
+            let end = ends[peer], end.peerIndex == interface.index
+        else { return nil }
+        return end
+    }
+
+    /// Its veths by index.
+    public var veths: [Int32: ObservedInterface] {
+        Dictionary(
+            interfaces.lazy.filter { $0.kind == "veth" }.map { ($0.index, $0) },
+            uniquingKeysWith: { $1 })
+    }
+}
+
 /// A link of a namespace.
 public struct ObservedInterface: Hashable, Sendable {
     public let index: Int32
@@ -42,14 +73,18 @@ public struct ObservedInterface: Hashable, Sendable {
     public let isUp: Bool
     /// The other end's index in its own namespace; a veth has one.
     public let peerIndex: Int32?
+    /// The number by which its namespace knows the other end's; nil where that is the same.
+    public let peerNamespace: Int32?
     /// The link that bridges or bonds it, in the same namespace.
     public let controllerIndex: Int32?
     public let addresses: [IPAddress]
 
     public init(
         index: Int32, name: String, kind: String?, hardwareAddress: [UInt8], isUp: Bool,
-        peerIndex: Int32?, controllerIndex: Int32?, addresses: [IPAddress]
+        peerIndex: Int32?, peerNamespace: Int32? = nil, controllerIndex: Int32?,
+        addresses: [IPAddress]
     ) {
+        self.peerNamespace = peerNamespace
         self.index = index
         self.name = name
         self.kind = kind
