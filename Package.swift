@@ -276,8 +276,9 @@ let package = Package(
         .testTarget(
             name: "KernelTests",
             dependencies: [
-                "Agent", "CLinux", "Lab", "Linux", "NetTypes", "Nftables", "Policy", "Reports",
-                "Rules", .product(name: "Logging", package: "swift-log"),
+                "Agent", "Audit", "CLinux", "Lab", "Linux", "NetTypes", "Nftables", "Policy",
+                "Reports", "Rules", "Verifier",
+                .product(name: "Logging", package: "swift-log"),
             ],
             swiftSettings: shell),
         .testTarget(

@@ -24,7 +24,7 @@ final class AgentProcess: Sendable {
     }
 
     /// Built beside the tests.
-    private static func executable() throws -> String {
+    static func executable() throws -> String {
         let tests = try #require(CommandLine.arguments.first)
         let folder = URL(fileURLWithPath: tests).deletingLastPathComponent().path
         let path = folder + "/ringfence"
