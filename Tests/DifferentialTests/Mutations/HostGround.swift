@@ -119,19 +119,6 @@ final class HostGround {
         return "\(filter.links)/\(post.interface)-\(side)"
     }
 
-    /// How many programs run at the hooks of all interfaces.
-    var attached: Int {
-        get throws {
-            try inHost {
-                try self.posts.reduce(0) { count, post in
-                    try [Hook.fromEndpoint, .toEndpoint].reduce(count) {
-                        try $0 + $1.programs(on: Int32(post.interface)).count
-                    }
-                }
-            }
-        }
-    }
-
     func audit() throws -> HostFilterAudit {
         let reader = HostFilterReader(root: root, host: namespace.id.inode)
         let guarded = Set(posts.map { Int32($0.interface) })
