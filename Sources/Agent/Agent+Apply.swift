@@ -93,9 +93,7 @@ extension Agent {
                 }
                 outcome.retired = try tenure.table.apply(
                     changes, presence: presence, isRepair: isRepair,
-                    ahead: { (stage) throws(NftablesError) in
-                        outcome.going += try witness.prepare(tenure.table, stage)
-                    },
+                    ahead: { outcome.going += witness.prepare(tenure.table, $0) },
                     witness: changes.rules.removed.isEmpty ? nil : answered)
                 outcome.wasHeard = changes.count <= Agent.mostHeard
                 outcome.ruleset = try? tenure.table.generation()
@@ -242,6 +240,10 @@ extension Agent {
                 ruleset: outcome.ruleset)
             keep(work.tenure)
         }
+        if let problem = outcome.retired.problem {
+            let name = observed[work.id]?.name ?? "\(work.id)"
+            logger.warning("flows of rules that went at '\(name)' may count twice: \(problem)")
+        }
         if !outcome.wasHeard || otherTables[work.id] == nil { surveySoon(work.id) }
         carry(carried, of: work.id)
         tellDrift(of: work.id, isRepaired: outcome.error == nil)
@@ -261,11 +263,13 @@ extension Agent {
         let name = observed[work.id]?.name ?? "\(work.id)"
         logger.error("endpoint '\(name)' is not in its new state: \(error)")
         var holding = holdings[work.id] ?? Holding(presence: .absent, state: nil)
+        let hadFailed = holding.problem != nil
         holding.isDoubtful = true
         holdings[work.id] = holding
         reread(work.tenure)
         holdings[work.id]?.problem = "\(error)"
-        retryAt = ContinuousClock.now + .milliseconds(500)
+        // What was just read is right now: a rule that has to go waits no longer than it must.
+        retryAt = ContinuousClock.now + (hadFailed ? .milliseconds(500) : .zero)
     }
 
     /// Asks the kernel what it holds; where it doesn't say, nothing is concluded.
@@ -287,9 +291,28 @@ extension Holding {
     /// What a namespace holds; nil where there is no table of ours.
     init?(reading tenure: Tenure) throws(NftablesError) {
         // Before the table: what comes after it in between is one transaction further.
-        let ruleset = try tenure.table.generation()
-        guard let reading = try tenure.table.read() else { return nil }
-        if let owner = reading.owner, owner != tenure.table.port { throw .owned(byPort: owner) }
+        var ruleset = try tenure.table.generation()
+        switch try tenure.table.standing() {
+        case .absent: return nil
+        case .others(let port): throw .owned(byPort: port)
+        case .strange:
+            self.init(
+                presence: .damaged, state: nil, damage: "no agent made the table", ruleset: ruleset)
+            return
+        case .orphaned, .ours: break
+        }
+        var found: TableReading?
+        do throws(NftablesError) {
+            found = try tenure.table.read()
+        } catch {
+            // Somebody who changes rulesets without a pause would keep the table nobody's for ever. Once it
+            // is ours nobody changes it any more, and it can be read.
+            guard case .restless = error else { throw error }
+            try tenure.table.takeOver()
+            ruleset = try tenure.table.generation()
+            found = try tenure.table.read()
+        }
+        guard let reading = found else { return nil }
         let presence: TablePresence =
             !reading.isIntact ? .damaged : reading.owner == nil ? .orphaned : .owned
         self.init(

@@ -72,11 +72,13 @@ struct ChangeWitness: Sendable {
     let isSocketKept: Bool
 
     /// Writes down what can be known before rules go, and gives it.
-    func prepare(
-        _ table: borrowing EndpointTable, _ changes: Changeset
-    ) throws(NftablesError) -> [Journal.Going] {
-        guard !isSocketKept, !changes.rules.removed.isEmpty else { return [] }
-        let counts = try table.ruleCounts(goingWith: changes)
+    ///
+    /// A rule that has to go never waits for this: what it counted is in the kernel's answer as well, and only
+    /// an agent that is killed before it has read that needs it.
+    func prepare(_ table: borrowing EndpointTable, _ changes: Changeset) -> [Journal.Going] {
+        guard !isSocketKept, !changes.rules.removed.isEmpty,
+            let counts = try? table.ruleCounts(goingWith: changes)
+        else { return [] }
         let going = changes.rules.removed.compactMap { entry -> Journal.Going? in
             guard let rule = held[entry.mark], let count = counts[entry.mark] else { return nil }
             return Journal.Going(

@@ -30,6 +30,8 @@ public struct EndpointTable: ~Copyable, Sendable {
         public var refused: [RefusedFlow: Count] = [:]
         /// Flows that other rules had admitted before, by the mark that they carry now.
         public var rejudged: [Mark: UInt64] = [:]
+        /// Why flows that rules had only taken over are still in their counts; nil where they are not.
+        public var problem: NftablesError?
 
         public init() {}
 
@@ -38,6 +40,7 @@ public struct EndpointTable: ~Copyable, Sendable {
             for (mark, count) in more.rules { sum.rules[mark, default: RuleCount()] += count }
             for (flow, count) in more.refused { sum.refused[flow, default: .zero] += count }
             for (mark, flows) in more.rejudged { sum.rejudged[mark, default: 0] += flows }
+            sum.problem = sum.problem ?? more.problem
         }
     }
 
@@ -67,11 +70,11 @@ public struct EndpointTable: ~Copyable, Sendable {
     ///     it: what is counted between this and the transaction is in the kernel's answer alone.
     ///   - witness: Called with what the kernel answered, before that is taken from the socket.
     /// - Returns: The final counters of the rules that went.
-    /// - Throws: What the kernel refused, or what `ahead` throws; the table is left between the old
-    ///   state and the new one: read it again.
+    /// - Throws: What the kernel refused; the table is left between the old state and the new one: read it
+    ///   again.
     public func apply(
         _ changes: Changeset, presence: Presence, isRepair: Bool = false,
-        ahead: (Changeset) throws(NftablesError) -> Void = { _ in }, witness: Witness? = nil
+        ahead: (Changeset) -> Void = { _ in }, witness: Witness? = nil
     ) throws(NftablesError) -> Retired {
         switch presence {
         case .absent where isRepair: return try replace(nothing: true, with: changes, witness)
@@ -79,27 +82,27 @@ public struct EndpointTable: ~Copyable, Sendable {
             try create(with: changes)
             return Retired()
         case .damaged:
-            if !changes.rules.removed.isEmpty { try ahead(changes) }
+            if !changes.rules.removed.isEmpty { ahead(changes) }
             return try replace(nothing: false, with: changes, witness)
         case .orphaned where isRepair, .owned where isRepair:
-            if !changes.rules.removed.isEmpty { try ahead(changes) }
+            if !changes.rules.removed.isEmpty { ahead(changes) }
             var batch = Batch()
             batch.addTable()
             batch.add(changes)
             var retired = try commit(batch, witness)
-            try settle(&retired)
+            settle(&retired)
             return retired
         case .orphaned: try takeOver()
         case .owned: break
         }
         var retired = Retired()
         for stage in changes.stages {
-            if !stage.rules.removed.isEmpty { try ahead(stage) }
+            if !stage.rules.removed.isEmpty { ahead(stage) }
             var batch = Batch()
             batch.add(stage)
             retired += try commit(batch, witness)
         }
-        try settle(&retired)
+        settle(&retired)
         return retired
     }
 
@@ -140,9 +143,18 @@ public struct EndpointTable: ~Copyable, Sendable {
         _ = try commit(batch)
     }
 
-    /// Takes the flows that retired rules only took over out of their counts.
-    private func settle(_ retired: inout Retired) throws(NftablesError) {
+    /// Takes the flows that retired rules only took over out of their counts; the change is in force,
+    /// whether this comes off or not.
+    private func settle(_ retired: inout Retired) {
         guard !retired.rules.isEmpty else { return }
+        do throws(NftablesError) {
+            try forgetRejudged(by: &retired)
+        } catch {
+            retired.problem = error
+        }
+    }
+
+    private func forgetRejudged(by retired: inout Retired) throws(NftablesError) {
         let taken = try elements(of: Program.SetName.rejudged)
             .filter { retired.rules[$0.hostMark] != nil }
         guard !taken.isEmpty else { return }

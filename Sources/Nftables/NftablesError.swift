@@ -10,6 +10,8 @@ public enum NftablesError: Error, Sendable {
     case owned(byPort: UInt32)
     /// The kernel sent something that no netlink message looks like.
     case malformed(String)
+    /// Somebody changes the namespace's rulesets all the time, and the table has no owner.
+    case restless
     /// The batch was sent and the answer was lost; the kernel has to be read again.
     case answerLost
 }
@@ -26,6 +28,7 @@ extension NftablesError: CustomStringConvertible {
               fix: stop the other agent; only one may hold a namespace
             """
         case .malformed(let what): "the kernel's answer can't be read: \(what)"
+        case .restless: "20 dumps in a row were interrupted by changes"
         case .answerLost:
             "the kernel's answer was lost (socket buffer full); the table is read again"
         }

@@ -18,27 +18,31 @@ extension NetfilterSocket {
         static let connections = Subject(type: 1 << 8 | 1, family: 0)
     }
 
-    /// Asks one question of nf_tables and gives every message of the answer.
-    func dump(
-        _ type: nf_tables_msg_types, build: (UnsafeMutablePointer<nlmsghdr>) -> Void
-    ) throws(NftablesError) -> [Message] {
-        try dump(.tables(type), build: build)
-    }
-
     /// Asks one question and gives every message of the answer.
     ///
-    /// A dump that the kernel marks as interrupted is thrown away and asked for again.
+    /// A dump that the kernel marks as interrupted is thrown away and asked for again. The kernel marks it
+    /// when anybody changed anything in the namespace's rulesets meanwhile.
+    ///
+    /// - Parameters:
+    ///   - subject: What is asked for.
+    ///   - isSteady: Whether nobody can have changed what was asked for; it is called after a dump that
+    ///     was interrupted, which is good then.
+    ///   - build: Adds what restricts the question.
+    /// - Returns: The messages of the answer.
+    /// - Throws: What the kernel refused, or `restless`.
     func dump(
-        _ subject: Subject, build: (UnsafeMutablePointer<nlmsghdr>) -> Void
+        _ subject: Subject, isSteady: () throws(NftablesError) -> Bool = { false },
+        build: (UnsafeMutablePointer<nlmsghdr>) -> Void
     ) throws(NftablesError) -> [Message] {
-        for _ in 0..<20 {
+        for _ in 0..<Self.mostAttempts {
             switch try attempt(subject, flags: NLM_F_DUMP, build) {
             case .complete(let messages): return messages
             case .absent: return []
-            case .interrupted: continue
+            case .interrupted(let messages):
+                if let messages, try isSteady() { return messages }
             }
         }
-        throw .malformed("20 dumps in a row were interrupted by changes")
+        throw .restless
     }
 
     /// Asks for one object; nil when there is none.
@@ -67,7 +71,8 @@ extension NetfilterSocket {
 
     private enum Answer {
         case complete([Message])
-        case interrupted
+        /// Something in the namespace's rulesets changed meanwhile; nil where the kernel gave up.
+        case interrupted([Message]?)
         case absent
     }
 
@@ -76,10 +81,13 @@ extension NetfilterSocket {
     ) throws(NftablesError) -> Answer {
         try ask(subject, flags: flags, build)
         var messages: [Message] = []
+        var isInterrupted = false
         while true {
             for message in try datagram() where message.sequence == Self.question {
-                if message.flags & Self.interrupted != 0 { return try drain() }
-                if message.type == Self.done { return .complete(messages) }
+                isInterrupted = isInterrupted || message.flags & Self.interrupted != 0
+                if message.type == Self.done {
+                    return isInterrupted ? .interrupted(messages) : .complete(messages)
+                }
                 guard let answer = Acknowledgement(message) else {
                     messages.append(message)
                     continue
@@ -87,7 +95,7 @@ extension NetfilterSocket {
                 switch answer.code {
                 case 0: return .complete(messages)
                 case 2: return .absent
-                case 4: return .interrupted
+                case 4: return .interrupted(nil)
                 default:
                     let error = SystemError("nf_tables", on: "dump", code: answer.code)
                     throw .refused(object: "dump", error, kernelText: answer.text)
@@ -138,7 +146,7 @@ extension NetfilterSocket {
         do throws(SystemError) {
             while true {
                 if let bytes = try receive() { return Message.all(in: bytes[...]) }
-                guard try wait(milliseconds: 5000) else {
+                guard try wait(milliseconds: 1000) else {
                     throw SystemError("recv", on: "NETLINK_NETFILTER", code: Self.timedOut)
                 }
             }
@@ -147,18 +155,10 @@ extension NetfilterSocket {
         }
     }
 
-    /// Reads an interrupted dump to its end.
-    private func drain() throws(NftablesError) -> Answer {
-        while true {
-            for message in try datagram()
-            where message.type == Self.done || Acknowledgement(message) != nil {
-                return .interrupted
-            }
-        }
-    }
-
     /// How often a socket may be full while it is emptied: more often, and somebody keeps it full.
     static let mostOverflows = 8
+    /// How often an answer is asked for that changes interrupt.
+    static let mostAttempts = 20
     static let question: UInt32 = 0x7266_0001
     /// NLMSG_DONE, NLM_F_DUMP_INTR, ETIMEDOUT, ENOBUFS.
     static let done: UInt16 = 3

@@ -9,7 +9,7 @@ extension EndpointTable {
             return nil
         }
         let owner = table.attributes.first(UInt16(NFTA_TABLE_OWNER.rawValue))?.number
-        let program = try ProgramReading(commands)
+        let program = try ProgramReading(of: self)
         let damage = program.damage
         var reading = TableReading(
             isIntact: damage == nil, damage: damage,
@@ -22,9 +22,30 @@ extension EndpointTable {
     }
 
     /// Whether the table is there and owned by this socket: nobody else can have changed it then.
-    public func isOwned() throws(NftablesError) -> Bool {
-        let table = try commands.get(NFT_MSG_GETTABLE, build: Question.table)
-        return table?.attributes.first(UInt16(NFTA_TABLE_OWNER.rawValue))?.number == UInt64(port)
+    public func isOwned() throws(NftablesError) -> Bool { try standing() == .ours }
+
+    /// Whose the table is.
+    public enum Standing: Hashable, Sendable {
+        case absent
+        case ours
+        case others(port: UInt32)
+        /// An agent made it, and is gone.
+        case orphaned
+        /// It has no owner, and would not outlive one (NFT_TABLE_F_PERSIST): no agent made it, and the
+        /// kernel lets nobody take it over.
+        case strange
+    }
+
+    /// Asks the kernel whose the table is, and nothing of what is in it.
+    public func standing() throws(NftablesError) -> Standing {
+        guard let table = try commands.get(NFT_MSG_GETTABLE, build: Question.table) else {
+            return .absent
+        }
+        if let owner = table.attributes.first(UInt16(NFTA_TABLE_OWNER.rawValue))?.number {
+            return owner == UInt64(port) ? .ours : .others(port: UInt32(truncatingIfNeeded: owner))
+        }
+        let flags = table.attributes.first(UInt16(NFTA_TABLE_FLAGS.rawValue))?.number ?? 0
+        return flags & UInt64(Batch.persist) == 0 ? .strange : .orphaned
     }
 
     /// Reads the counters alone.
@@ -32,7 +53,7 @@ extension EndpointTable {
 
     /// Reads the counters and the live rules that they belong to, of a damaged table as well.
     public func remains() throws(NftablesError) -> TableReading {
-        let program = try ProgramReading(countersOf: commands)
+        let program = try ProgramReading(countersOf: self)
         var reading = TableReading(
             isIntact: true, damage: nil, owner: nil, state: .closed,
             counts: TableCounts(totals: program.totals, unkept: program.unkept))
@@ -149,8 +170,20 @@ extension EndpointTable {
     }
 
     func elements(of set: String) throws(NftablesError) -> [ReadElement] {
-        ReadElement.all(
-            in: try commands.dump(NFT_MSG_GETSETELEM, build: Question.elements(of: set)))
+        ReadElement.all(in: try list(NFT_MSG_GETSETELEM, build: Question.elements(of: set)))
+    }
+
+    /// Lists something of our table alone.
+    ///
+    /// Whoever is root in the namespace can change other tables without a pause, and the kernel marks every
+    /// list as interrupted then. While we own the table nobody changed anything in it, so such a list is
+    /// whole. It has to be restricted to the table by the question: the kernel finds the place where it goes
+    /// on by counting what it listed.
+    func list(
+        _ type: nf_tables_msg_types, build: (UnsafeMutablePointer<nlmsghdr>) -> Void
+    ) throws(NftablesError) -> [Message] {
+        try commands.dump(
+            .tables(type), isSteady: { () throws(NftablesError) in try isOwned() }, build: build)
     }
 
     /// Pairs the first keys of intervals with the keys behind them.

@@ -16,7 +16,7 @@ extension EndpointTable {
     /// Reads what can be read at little cost: a host has thousands of tables, and somebody asks every
     /// few seconds.
     public func traffic() throws(NftablesError) -> TableTraffic {
-        for _ in 0..<20 {
+        for _ in 0..<NetfilterSocket.mostAttempts {
             var traffic = TableTraffic()
             let rules = try commands.walk(
                 NFT_MSG_GETSETELEM, build: Question.elements(of: Program.SetName.rules)
@@ -29,9 +29,11 @@ extension EndpointTable {
             let chains = try commands.walk(NFT_MSG_GETRULE, build: Question.rules) {
                 $0.takeTotal(into: &traffic.totals)
             }
-            if case .complete = rules, case .complete = chains { return traffic }
+            if rules == .cutOff || chains == .cutOff { continue }
+            if rules == .complete, chains == .complete { return traffic }
+            if try isOwned() { return traffic }
         }
-        throw .malformed("20 dumps in a row were interrupted by changes")
+        throw .restless
     }
 }
 

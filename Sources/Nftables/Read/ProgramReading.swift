@@ -11,23 +11,34 @@ struct ProgramReading {
     private(set) var totals: [Refusal: Count] = [:]
     private(set) var unkept: [Refusal: Count] = [:]
 
-    init(_ socket: borrowing NetfilterSocket) throws(NftablesError) {
-        for message in try socket.dump(NFT_MSG_GETSET, build: Question.sets) {
+    /// How many chains, sets and other objects the table has in all.
+    private var uses: UInt32?
+
+    /// Reads the table; each chain is asked for by its name, since a list of them would be one of all
+    /// tables in the namespace, of which others may have made any number.
+    init(of table: borrowing EndpointTable) throws(NftablesError) {
+        let found = try table.commands.get(NFT_MSG_GETTABLE, build: Question.table)
+        uses = found?.attributes.first(UInt16(NFTA_TABLE_USE.rawValue)).map {
+            UInt32(truncatingIfNeeded: $0.number)
+        }
+        for message in try table.list(NFT_MSG_GETSET, build: Question.sets) {
             read(set: message.attributes)
         }
-        for message in try socket.dump(NFT_MSG_GETCHAIN, build: { _ in }) {
-            read(chain: message.attributes)
+        for chain in Program.chains {
+            let message = try table.commands.get(
+                NFT_MSG_GETCHAIN, build: Question.chain(chain.name))
+            if let message { read(chain: message.attributes) }
         }
-        try readRules(socket)
+        try readRules(table)
     }
 
     /// Only the counters of the refusal chains.
-    init(countersOf socket: borrowing NetfilterSocket) throws(NftablesError) {
-        try readRules(socket)
+    init(countersOf table: borrowing EndpointTable) throws(NftablesError) {
+        try readRules(table)
     }
 
-    private mutating func readRules(_ socket: borrowing NetfilterSocket) throws(NftablesError) {
-        for message in try socket.dump(NFT_MSG_GETRULE, build: Question.rules) {
+    private mutating func readRules(_ table: borrowing EndpointTable) throws(NftablesError) {
+        for message in try table.list(NFT_MSG_GETRULE, build: Question.rules) {
             read(rule: message.attributes)
         }
     }
@@ -98,6 +109,7 @@ struct ProgramReading {
                 return "chain \(chain.name) has other rules"
             }
         }
-        return chains.count == Program.chains.count ? nil : "there are chains that don't belong"
+        let all = UInt32(Program.chains.count + Program.sets.count)
+        return uses == all ? nil : "there are chains or objects that don't belong"
     }
 }

@@ -15,6 +15,13 @@ enum Question {
         mnl_attr_put_strz(header, UInt16(NFTA_SET_TABLE.rawValue), Program.tableName)
     }
 
+    static func chain(_ name: String) -> (UnsafeMutablePointer<nlmsghdr>) -> Void {
+        { header in
+            mnl_attr_put_strz(header, UInt16(NFTA_CHAIN_TABLE.rawValue), Program.tableName)
+            mnl_attr_put_strz(header, UInt16(NFTA_CHAIN_NAME.rawValue), name)
+        }
+    }
+
     /// How many elements one question may name: each takes less than 60 bytes of 4,096.
     static let mostElements = 48
 

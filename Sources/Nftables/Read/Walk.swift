@@ -49,8 +49,10 @@ extension NetfilterSocket {
     /// How a dump came to its end.
     enum WalkEnd {
         case complete
-        /// What was handed over is worth nothing: ask again.
+        /// Something in the namespace's rulesets changed: what was handed over may be worth nothing.
         case interrupted
+        /// The kernel gave up: ask again.
+        case cutOff
     }
 
     /// Asks one question of nf_tables, and hands over the attributes of each message as they are.
@@ -114,7 +116,7 @@ extension NetfilterSocket {
             guard code == EAGAIN else {
                 throw SystemError("recv", on: "NETLINK_NETFILTER", code: code)
             }
-            guard try wait(milliseconds: 5000) else {
+            guard try wait(milliseconds: 1000) else {
                 throw SystemError("recv", on: "NETLINK_NETFILTER", code: ETIMEDOUT)
             }
         }
@@ -124,11 +126,11 @@ extension NetfilterSocket {
     private static func end(
         _ message: UnsafeRawBufferPointer, _ isInterrupted: Bool
     ) throws(SystemError) -> WalkEnd {
-        guard message.count >= Message.headerSize + 4 else { return .interrupted }
+        guard message.count >= Message.headerSize + 4 else { return .cutOff }
         let code = 0 &- message.loadUnaligned(fromByteOffset: Message.headerSize, as: Int32.self)
         switch code {
         case 0, ENOENT: return isInterrupted ? .interrupted : .complete
-        case EINTR: return .interrupted
+        case EINTR: return .cutOff
         default: throw SystemError("nf_tables", on: "dump", code: code)
         }
     }

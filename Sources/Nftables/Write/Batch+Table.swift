@@ -136,7 +136,9 @@ extension Batch {
         }
     }
 
-    private static let ownerAndPersist: UInt32 = 0x2 | 0x4
+    /// NFT_TABLE_F_PERSIST of linux/netfilter/nf_tables.h, from linux 6.9 on.
+    static let persist: UInt32 = 0x4
+    private static let ownerAndPersist = 0x2 | persist
 }
 
 /// The user data in which nft keeps comments: a type, a length, and text that ends with a NUL.
