@@ -254,7 +254,7 @@ extension KernelTests {
 
 extension Rig {
     /// Waits until the agent hears what is done in a namespace.
-    fileprivate func listened(_ agent: RunningAgent, to name: String) async throws {
+    func listened(_ agent: RunningAgent, to name: String) async throws {
         let id = try namespace(name).id
         try await wait(for: "the agent to listen") { await agent.agent.isListening(in: id) }
     }
@@ -314,7 +314,7 @@ extension Rig {
     }
 
     /// Puts another socket in the place of the one that owns the table: the kernel takes the owner for gone.
-    fileprivate func replaceOwner(of name: String) throws {
+    func replaceOwner(of name: String) throws {
         let namespace = try namespace(name)
         let owner = try #require(try reading(of: name)?.owner)
         let other = try namespace.run { () throws(SystemError) in try NetfilterSocket() }

@@ -1,9 +1,11 @@
+import Agent
 import CLinux
 import Foundation
 import Glibc
 import Linux
 import NetTypes
 import Nftables
+import Reports
 import Rules
 import Synchronization
 import Testing
@@ -51,6 +53,44 @@ extension KernelTests {
             #expect(forging.end() > 100)
         }
 
+        /// What is sent to one socket is refused, and what is sent to a group fills the socket that listens.
+        @Test func `sockets that somebody fills hide nothing and hold nothing up`() async throws {
+            try await Rig.with { rig in
+                try rig.writeTenants()
+                try rig.write(PolicyText.policy(PolicyText.udp("7000")), to: "a.yaml")
+                try await rig.withAgent { agent in
+                    try await rig.listened(agent, to: "b1")
+                    let filling = [UInt8](repeating: 0, count: 32_000)
+                    let forger = try Forger(in: rig.namespace("b1"), family: NETLINK_NETFILTER)
+                    for port in try rig.netfilterPorts(of: "b1") {
+                        #expect(try forger.send(2, filling, to: port) == ECONNREFUSED)
+                    }
+                    let forging = try Forging(
+                        in: rig.namespace("b1"), NETLINK_NETFILTER, [(10 << 8, filling)],
+                        group: 7)
+                    try await wait(for: "a socket to be full") {
+                        await agent.status().lost.rules > 0
+                    }
+                    for number in 0..<5 {
+                        let change = try await agent.change {
+                            try rig.write(
+                                PolicyText.policy(PolicyText.udp("\(7001 + number)")), to: "a.yaml")
+                        }
+                        #expect(change.inForce - change.begun < 1_000_000_000)
+                    }
+                    try rig.replaceOwner(of: "b1")
+                    _ = try await rig.nft("flush map inet ringfence rules", in: "b1")
+                    try await wait(for: "the repair", within: .seconds(20)) {
+                        try await agent.agent.drift(DriftQuestion()).drift.contains {
+                            $0.kind == .ownTable && $0.isRepaired
+                        }
+                    }
+                    #expect(try rig.reading(of: "b1")?.state.rules.isEmpty == false)
+                    #expect(forging.end() > 100)
+                }
+            }
+        }
+
         private func port(of socket: CInt) throws -> UInt32 {
             var address = sockaddr_nl()
             var length = socklen_t(MemoryLayout<sockaddr_nl>.size)
@@ -77,14 +117,21 @@ private struct Forger: ~Copyable, Sendable {
         }
     }
 
-    /// Sends one message to a socket; what finds no room is dropped.
-    func send(_ type: UInt16, _ payload: [UInt8], sequence: UInt32 = 1, to port: UInt32) throws {
+    /// Sends one message to a socket, or to a group; what finds no room is dropped.
+    ///
+    /// - Returns: 0, or why nothing was sent.
+    @discardableResult
+    func send(
+        _ type: UInt16, _ payload: [UInt8], sequence: UInt32 = 1, to port: UInt32,
+        group: UInt32 = 0
+    ) throws -> CInt {
         let length = UInt32(16 + payload.count)
         let bytes: [UInt8] =
             length.bytes + type.bytes + UInt16(0).bytes + sequence.bytes + UInt32(0).bytes + payload
         var address = sockaddr_nl()
         address.nl_family = sa_family_t(AF_NETLINK)
         address.nl_pid = port
+        address.nl_groups = group == 0 ? 0 : 1 << (group - 1)
         let sent = withUnsafePointer(to: &address) { pointer in
             pointer.withMemoryRebound(to: sockaddr.self, capacity: 1) {
                 sendto(
@@ -92,9 +139,13 @@ private struct Forger: ~Copyable, Sendable {
                     socklen_t(MemoryLayout<sockaddr_nl>.size))
             }
         }
-        // A socket that is full, or gone by now.
-        guard sent < 0, ![EAGAIN, ENOBUFS, ECONNREFUSED].contains(errno) else { return }
-        throw SystemError("sendto", code: errno)
+        guard sent < 0 else { return 0 }
+        // A socket that is full, that refuses, or that is gone by now.
+        let code = errno
+        guard [EAGAIN, ENOBUFS, ECONNREFUSED, ESRCH].contains(code) else {
+            throw SystemError("sendto", code: code)
+        }
+        return code
     }
 }
 
@@ -107,11 +158,13 @@ private struct Forging: ~Copyable {
     private final class Counter: Sendable { let value = Mutex(0) }
 
     init(
-        in namespace: borrowing NetworkNamespace, _ family: CInt, _ messages: [(UInt16, [UInt8])]
+        in namespace: borrowing NetworkNamespace, _ family: CInt, _ messages: [(UInt16, [UInt8])],
+        group: UInt32? = nil
     ) throws {
         let forger = try Forger(in: namespace, family: family)
-        let ports = try namespace.run { () throws(SystemError) in Self.ports(of: family) }
-        try #require(!ports.isEmpty)
+        let all = try namespace.run { () throws(SystemError) in netlinkPorts(of: family) }
+        try #require(!all.isEmpty)
+        let ports = group == nil ? all : [0]
         let (sign, count) = (sign, count)
         let box = Box(forger)
         thread = try BackgroundThread(until: sign) {
@@ -120,12 +173,14 @@ private struct Forging: ~Copyable {
                 sequence = (sequence + 1) % 64
                 for (type, payload) in messages {
                     for port in ports {
-                        try? box.forger.send(type, payload, sequence: sequence, to: port)
+                        _ = try? box.forger.send(
+                            type, payload, sequence: sequence, to: port, group: group ?? 0)
                         count.value.withLock { $0 += 1 }
                     }
                 }
             }
         }
+        while count.value.withLock({ $0 }) == 0 { usleep(100) }
     }
 
     private final class Box: Sendable {
@@ -138,18 +193,25 @@ private struct Forging: ~Copyable {
         sign.raise()
         return count.value.withLock { $0 }
     }
+}
 
-    /// As anybody in the namespace can read them: `Eth` is the family, `Pid` the port.
-    private static func ports(of family: CInt) -> [UInt32] {
-        let text =
-            (try? String(contentsOfFile: "/proc/thread-self/net/netlink", encoding: .utf8)) ?? ""
-        return text.split(separator: "\n").dropFirst().compactMap { line in
-            let fields = line.split(separator: " ")
-            guard fields.count > 2, CInt(fields[1]) == family, let port = UInt32(fields[2]),
-                port != 0
-            else { return nil }
-            return port
-        }
+/// As anybody in the namespace can read them: `Eth` is the family, `Pid` the port.
+private func netlinkPorts(of family: CInt) -> [UInt32] {
+    let text =
+        (try? String(contentsOfFile: "/proc/thread-self/net/netlink", encoding: .utf8)) ?? ""
+    return text.split(separator: "\n").dropFirst().compactMap { line in
+        let fields = line.split(separator: " ")
+        guard fields.count > 2, CInt(fields[1]) == family, let port = UInt32(fields[2]),
+            port != 0
+        else { return nil }
+        return port
+    }
+}
+
+extension Rig {
+    /// The netfilter sockets that the agent has in a namespace.
+    fileprivate func netfilterPorts(of name: String) throws -> [UInt32] {
+        try namespace(name).run { () throws(SystemError) in netlinkPorts(of: NETLINK_NETFILTER) }
     }
 }
 

@@ -1,6 +1,25 @@
 private import CLinux
 private import Glibc
 
+/// Has a netlink socket refuse what others send to it alone.
+///
+/// They get ECONNREFUSED, and its buffer stays the kernel's (`netlink_getsockbyportid` in
+/// net/netlink/af_netlink.c). What is sent to a whole group still comes.
+///
+/// The system call is `connect`; the kernel's address is 0 (netlink(7)).
+///
+/// - Parameter socket: A netlink socket that is bound.
+/// - Returns: What `connect` returns, with `errno`.
+package func connectToKernel(_ socket: CInt) -> CInt {
+    var address = sockaddr_nl()
+    address.nl_family = sa_family_t(AF_NETLINK)
+    return withUnsafeMutablePointer(to: &address) {
+        $0.withMemoryRebound(to: sockaddr.self, capacity: 1) {
+            connect(socket, $0, socklen_t(MemoryLayout<sockaddr_nl>.size))
+        }
+    }
+}
+
 /// Receives a netlink datagram of the kernel's; what anybody else sent to the socket is dropped.
 ///
 /// Whoever has CAP_NET_ADMIN in a namespace may send to every netlink socket there (`netlink_sendmsg` in

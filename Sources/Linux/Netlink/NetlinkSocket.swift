@@ -27,6 +27,7 @@ struct NetlinkSocket: ~Copyable, Sendable {
                     socklen_t(bytes.count))
             }
         }
+        try check("connect", on: "NETLINK_ROUTE") { connectToKernel(descriptor.rawValue) }
         for group in groups {
             try Self.set(
                 descriptor.rawValue, SOL_NETLINK, NETLINK_ADD_MEMBERSHIP, CInt(group))

@@ -30,7 +30,9 @@ public struct NetfilterSocket: ~Copyable, Sendable {
         try Self.set(raw, SOL_SOCKET, SO_RCVBUFFORCE, CInt(receiveBuffer))
         try Self.set(raw, Self.solNetlink, Self.extendedAcknowledgement, 1)
         try Self.set(raw, Self.solNetlink, Self.cappedAcknowledgement, 1)
-        port = try Self.bindAnywhere(raw)
+        let address = try Self.bindAnywhere(raw)
+        try Self.hearOnlyKernel(raw)
+        port = address
         descriptor = owned
         self.faults = faults
     }
@@ -47,7 +49,9 @@ public struct NetfilterSocket: ~Copyable, Sendable {
         guard domain == AF_NETLINK, number == Self.netfilter, owner == id else {
             throw SystemError("adopt", on: "a socket that is not of \(id)", code: EINVAL)
         }
-        port = try Self.address(of: raw)
+        let address = try Self.address(of: raw)
+        try Self.hearOnlyKernel(raw)
+        port = address
         self.descriptor = descriptor
         faults = nil
     }
@@ -81,6 +85,10 @@ public struct NetfilterSocket: ~Copyable, Sendable {
             }
         }
         return try Self.address(of: raw)
+    }
+
+    private static func hearOnlyKernel(_ raw: CInt) throws(SystemError) {
+        try check("connect", on: "NETLINK_NETFILTER") { connectToKernel(raw) }
     }
 
     private static func address(of raw: CInt) throws(SystemError) -> UInt32 {
