@@ -104,6 +104,17 @@ extension HostFilter {
         try maps.flows.freeAll(free)
     }
 
+    /// Takes an address from an endpoint and leaves the flows there, as a change does for a moment.
+    public func dropAddress(_ address: IPAddress, of endpoint: NamespaceID) throws(BPFError) {
+        let number = try number(of: endpoint)
+        var rest = held[number] ?? HostEntries()
+        rest.own.remove(address)
+        try maps.own.remove(
+            rf_own_key(endpoint: number, zero: 0, address: rf_address(address)))
+        try setPosts(of: number, to: rest.profile)
+        try renew()
+    }
+
     /// Says whose interface it is, without standing guard there.
     public func declare(_ post: Post, of endpoint: NamespaceID) throws(BPFError) {
         flowShare = maps.capacity.flowShare(of: numbers.count)

@@ -152,6 +152,23 @@ final class TestBench {
     /// The policy that it began with.
     func restore() throws { try apply(Self.state) }
 
+    /// Other rules take the place of those that it began with, and admit the same.
+    func succeed(_ step: UInt32) throws {
+        func next(_ mark: Mark) -> Mark { Mark(rawValue: mark.rawValue + 16 * step) }
+        func next(_ admissions: [Admission]) -> [Admission] {
+            admissions.map {
+                Admission(
+                    peerClass: $0.peerClass, protocols: $0.protocols, ports: $0.ports,
+                    rule: next($0.rule))
+            }
+        }
+        var state = Self.state
+        state.ingress = next(state.ingress)
+        state.egress = next(state.egress)
+        state.rules = RuleTable(state.rules.entries.map { (next($0.mark), $0.rule) })
+        try filter.apply(HostEntries(state, senders: senders), to: endpoint)
+    }
+
     private func apply(_ state: EndpointState) throws {
         try filter.apply(HostEntries(state, senders: Senders([:])), to: endpoint)
     }

@@ -28,6 +28,31 @@ import Testing
         ).passes
     }
 
+    /// What another rule admits goes on, but not at an address that is not the endpoint's any more.
+    @Test(arguments: [AddressFamily.v4, .v6])
+    func `a flow whose rule is gone is judged by its address as well`(
+        _ family: AddressFamily
+    ) throws {
+        let bench = try TestBench()
+        func out(_ from: UInt16, _ to: UInt16, _ flags: UInt8) throws -> HostRefusal? {
+            try bench.refusal(
+                of: Frame.ip(.egress, family, 6, Frame.tcp(from, to, flags)), .egress)
+        }
+        func back(_ from: UInt16, _ to: UInt16, _ flags: UInt8) throws -> HostRefusal? {
+            try bench.refusal(
+                of: Frame.ip(.ingress, family, 6, Frame.tcp(from, to, flags)), .ingress)
+        }
+        #expect(try out(1000, 80, syn) == nil && back(80, 1000, synAck) == nil)
+        #expect(try back(2000, 443, syn) == nil && out(443, 2000, synAck) == nil)
+        try bench.succeed(1)
+        #expect(try out(1000, 80, ack) == nil && back(80, 1000, ack) == nil)
+        #expect(try back(2000, 443, ack) == nil && out(443, 2000, ack) == nil)
+        try bench.filter.dropAddress(Frame.own[family == .v4 ? 0 : 1], of: bench.endpoint)
+        try bench.succeed(2)
+        #expect(try out(1000, 80, ack) == .spoofed && back(80, 1000, ack) == .spoofed)
+        #expect(try back(2000, 443, ack) == .forwarded && out(443, 2000, ack) == .forwarded)
+    }
+
     /// Flows that the endpoint may open, all in one bucket.
     private func flows(
         _ count: Int, inBucketOf known: HostFilter.Flow, _ bench: TestBench
