@@ -73,10 +73,10 @@ struct ReportTests {
         #expect(
             report.text(TextForm()) == """
                 drift:
-                FOUND                     ENDPOINT  CHANGE                      BY                                         TIMES  REPAIRED
-                2026-01-02T03:04:05.678Z  shop/web  the table was gone          nft, pid 42, uid 0, logged in as uid 1000      1  in 1.25 ms
-                2026-01-02T03:04:05.678Z  db        table ip evil\\u{1b}: added  nft, pid 43, user unknown                   2000  no
-                2026-01-02T03:04:05.678Z  db        table ip x: gone            unknown                                        1  gone
+                FOUND                     ENDPOINT  CHANGE                      BY                                                        TIMES  REPAIRED
+                2026-01-02T03:04:05.678Z  shop/web  the table was gone          nft, pid 42, uid 0 when looked up, logged in as uid 1000      1  in 1.25 ms
+                2026-01-02T03:04:05.678Z  db        table ip evil\\u{1b}: added  nft, pid 43, user unknown                                  2000  no
+                2026-01-02T03:04:05.678Z  db        table ip x: gone            unknown                                                       1  gone
 
                 """)
         #expect(

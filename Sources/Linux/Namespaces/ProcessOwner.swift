@@ -1,6 +1,9 @@
 private import Glibc
 
 /// Whose a process is, looked up while it is still there.
+///
+/// It is the user at the time of the look: who made a change and then gave up its rights, or ran a program
+/// with those of another, is known as the later user.
 public struct ProcessOwner: Hashable, Sendable {
     /// Whose rights it has.
     public let user: UInt32

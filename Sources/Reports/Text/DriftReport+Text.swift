@@ -64,7 +64,7 @@ extension DriftRecord {
         let login = login.flatMap { $0 == user ? nil : "logged in as uid \($0)" }
         return [
             process?.foreignName, pid.map { "pid \($0)" },
-            user.map { "uid \($0)" } ?? "user unknown", login,
+            user.map { "uid \($0) when looked up" } ?? "user unknown", login,
         ].compactMap(\.self).joined(separator: ", ")
     }
 

@@ -36,7 +36,9 @@ public struct DriftRecord: Hashable, Sendable, Codable {
     /// Who did it, where the kernel tells: the name that the process had then.
     public var process: String?
     public var pid: Int32?
-    /// Nil also where the process was gone before it could be looked at.
+    /// Whose the process was when the agent looked it up, a moment after the change.
+    ///
+    /// The kernel's notice names the thread and bears no user. Nil also where the process was gone before that.
     public var user: UInt32?
     /// As whom the user had logged in, before any `sudo`.
     public var login: UInt32?
