@@ -50,6 +50,8 @@ extension Agent {
                 if news.overflowed {
                     lost.rules += 1
                     surveySoon(id)
+                    // Somebody may keep the look from coming to an end.
+                    checkOwnTable(of: id)
                 }
             } catch {
                 logger.error("rulesets of \(observed[id]?.name ?? "\(id)"): \(error)")
@@ -128,8 +130,9 @@ extension Agent {
     ) {
         try? tenure.rulesets.leave()
         let failures = pending.failures + 1
-        let due = ContinuousClock.now + .milliseconds(50 << min(failures, 8))
+        let due = ContinuousClock.now + .milliseconds(50 << min(failures, 6))
         unsurveyed[id] = PendingSurvey(due: due, failures: failures)
+        checkOwnTable(of: id)
         guard failures > 3, let generation else { return }
         countMissed(in: id, upTo: generation, tenure)
         otherTables[id, default: OtherTables()].generation = generation

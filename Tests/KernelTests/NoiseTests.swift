@@ -106,15 +106,16 @@ extension KernelTests {
             try await Rig.with { rig in
                 try rig.writeTenants()
                 // So many that no list of them comes to its end without a change.
-                try rig.write(PolicyText.policy(PolicyText.udp(Self.list(5000))), to: "a.yaml")
+                try rig.write(PolicyText.policy(PolicyText.udp(Self.list(1500))), to: "a.yaml")
                 try await rig.withAgent { _ in }
                 let noise = try Noise(kind, threads: threads, seconds: 30, in: rig.namespace("b1"))
                 try rig.write(PolicyText.policy(PolicyText.udp("7001")), to: "a.yaml")
                 let begun = ContinuousClock.now
                 try await rig.withAgent { _ in
                     let time = ContinuousClock.now - begun
-                    print("noise: started in \(time)")
-                    #expect(time < .seconds(2))
+                    print("noise: started in \(time), after \(noise.count) transactions")
+                    #expect(noise.count > 100)
+                    #expect(time < .seconds(5))
                     // Who doesn't own the table can't read it meanwhile.
                     try await noise.end()
                     #expect(try ports(of: "b1", rig) == [7001...7001])
