@@ -55,6 +55,9 @@ struct Bench {
         func median(_ value: ([HostFilterCost.Times]) -> Double) -> Double {
             rounds.map(value).sorted()[rounds.count / 2]
         }
+        results.add(
+            "host filter, 10,000 rules: admitted, each to another peer", "ns", target: 150,
+            median { $0[1].admittedAnew ?? .nan })
         for (title, target, times) in [
             ("established", 80.0, \HostFilterCost.Times.established),
             ("admitted", 150, \.admitted),

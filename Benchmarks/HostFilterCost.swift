@@ -16,8 +16,12 @@ final class HostFilterCost {
     struct Times {
         /// Of a flow that is known.
         var established: Double
-        /// Opens a flow, one after the other.
+        /// Opens a flow, one after the other, all to one service.
         var admitted: Double
+        /// The same, each to another peer, so that nothing that was judged before helps.
+        ///
+        /// Nil where there are too few of them.
+        var admittedAnew: Double?
         /// Opens a flow, by itself after a system call: what it needs is in no cache.
         var admittedAlone: Double
         /// Refused, its flow met before.
@@ -30,6 +34,8 @@ final class HostFilterCost {
     private static let share = 16_000
     /// As many refused flows as are kept of one endpoint.
     private static let kept = 512
+    /// As many judgements as a processor has at hand, twice over.
+    private static let remembered = 512
     private static let own: IPAddress = .v4(0x0a00_0001)
     private static let hardwareAddress: [UInt8] = [2, 0, 0, 0, 0, 1]
     private static let endpoint = NamespaceID(device: 0, inode: 1)
@@ -37,11 +43,14 @@ final class HostFilterCost {
     private let filter: HostFilter
     private let root: String
     private let peer: IPAddress
+    /// The last bits of the peers' addresses, as far as each stands for a peer.
+    private let peers: UInt16
 
     /// An endpoint with so many rules, each of a peer of its own.
     init(rules count: Int) throws {
         root = NSTemporaryDirectory() + "ringfence-bench-bpf-\(getpid())-\(count)"
         peer = Self.peer(count / 2)
+        peers = UInt16((1 << (Int.bitWidth - 1 - count.leadingZeroBitCount)) - 1)
         let entries = HostEntries(Self.state(rules: count), senders: Senders([:]))
         filter = try HostFilter(.init(root: root, host: 1), need: Capacity(of: [entries]))
         try filter.apply(entries, to: Self.endpoint)
@@ -81,6 +90,9 @@ final class HostFilterCost {
         return Times(
             established: Double(established.nanoseconds),
             admitted: try firstPackets(port: 1000, passes: true, count: Self.share),
+            admittedAnew: peers > Self.remembered
+                ? try firstPackets(
+                    port: 1000, passes: true, count: Self.share, counting: peers) : nil,
             admittedAlone: alone - clock,
             refused: Double(refused.nanoseconds),
             refusedFirst: try firstPackets(port: 2000, passes: false, count: Self.kept))
@@ -91,12 +103,15 @@ final class HostFilterCost {
     ///
     /// The flows are the same in each call and forgotten in between, so that their places are as near
     /// to the processor as they can be; the first call, which fetches them, is left out.
-    private func firstPackets(port: UInt16, passes: Bool, count: Int) throws -> Double {
+    private func firstPackets(
+        port: UInt16, passes: Bool, count: Int, counting: UInt16 = 0
+    ) throws -> Double {
         let packets = try filter.firstPackets()
         let times = try (0..<8).map { _ in
             try forget()
             let run = try filter.runFirstPackets(
-                Self.frame(to: peer, port: port, from: 10_000), count: count, by: packets)
+                Self.frame(to: peer, port: port, from: 10_000), count: count, by: packets,
+                counting: counting)
             guard run.passes == passes else { throw BenchError("the host filter judges wrongly") }
             return run.nanoseconds
         }.dropFirst()

@@ -13,6 +13,8 @@ struct {
 } next SEC(".maps");
 
 /// Counts the source port of TCP or UDP over IPv4 without options up, then goes on to the program.
+///
+/// The lower half of the mark says which of the destination address's last bits count with it.
 SEC("tc")
 int vary(struct __sk_buff *skb)
 {
@@ -20,7 +22,10 @@ int vary(struct __sk_buff *skb)
     if (data + ETH_HLEN + 22 > (__u8 *)(long)skb->data_end)
         return 2;
     __be16 *port = (__be16 *)(data + ETH_HLEN + 20);
-    *port = bpf_htons(bpf_ntohs(*port) + 1);
+    __be16 *address = (__be16 *)(data + ETH_HLEN + 18);
+    __u16 count = bpf_ntohs(*port) + 1, counting = skb->mark;
+    *port = bpf_htons(count);
+    *address = bpf_htons((bpf_ntohs(*address) & ~counting) | (count & counting));
     bpf_tail_call(skb, &next, 0);
     return 2;
 }

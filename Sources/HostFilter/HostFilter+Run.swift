@@ -61,10 +61,11 @@ extension HostFilter {
         }
 
         fileprivate func run(
-            _ frame: [UInt8], _ program: CInt?, times: Int
+            _ frame: [UInt8], _ program: CInt?, counting: UInt16, times: Int
         ) throws(BPFError) -> Run {
             try next.set(UInt32(bitPattern: program ?? nothing.rawValue), for: 0)
-            return try HostFilter.run(vary.rawValue, frame, interface: 1, mark: 0, times: times)
+            return try HostFilter.run(
+                vary.rawValue, frame, interface: 1, mark: UInt32(counting), times: times)
         }
     }
 
@@ -79,14 +80,16 @@ extension HostFilter {
     ///   - frame: Of TCP or UDP over IPv4 without options.
     ///   - count: How many flows.
     ///   - packets: What counts up; made for this call without it.
+    ///   - counting: The bits of the destination address's last 16 that count up with the port.
     /// - Returns: The last verdict, and what one run took on average without the way there, which is
     ///   measured right before.
     /// - Throws: What the kernel refused.
     public func runFirstPackets(
-        _ frame: [UInt8], count: Int, by packets: FirstPackets
+        _ frame: [UInt8], count: Int, by packets: FirstPackets, counting: UInt16 = 0
     ) throws(BPFError) -> Run {
-        let way = try packets.run(frame, nil, times: 100_000)
-        let all = try packets.run(frame, programs.from.rawValue, times: count)
+        let way = try packets.run(frame, nil, counting: counting, times: 100_000)
+        let all = try packets.run(
+            frame, programs.from.rawValue, counting: counting, times: count)
         return Run(
             passes: all.passes, mark: all.mark,
             nanoseconds: all.nanoseconds - min(way.nanoseconds, all.nanoseconds))
