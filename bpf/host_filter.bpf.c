@@ -61,8 +61,12 @@ static __always_inline struct rf_endpoint *endpoint_at(__u32 interface, __u64 ge
         struct rf_endpoint *endpoint = bpf_map_lookup_elem(&endpoints, &interface);
         if (!endpoint)
             return 0;
+        // Whoever reads it meanwhile must not take half of it for valid.
+        known->generation = 0;
+        keep_order();
         known->endpoint = *endpoint;
         known->interface = interface;
+        keep_order();
         known->generation = generation;
     }
     return &known->endpoint;

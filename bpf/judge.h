@@ -258,13 +258,17 @@ __noinline int keep_judgement(
     struct rf_judgement *last = judgement_place(verdict, flow, who, port);
     if (!last)
         return 0;
-    last->generation = verdict->generation;
+    // Whoever reads it meanwhile must not take half of it for valid.
+    last->generation = 0;
+    keep_order();
     last->who = who;
     last->remote = flow->remote;
     last->port = port;
     last->reason = verdict->reason;
     last->slot = verdict->slot;
     last->mark = verdict->mark;
+    keep_order();
+    last->generation = verdict->generation;
     return 0;
 }
 
@@ -352,11 +356,11 @@ static __always_inline void replace_flow(
             if (to)
                 __sync_fetch_and_add(to, 1);
         }
-        break;
+        flow->seen = verdict->now;
+        flow->mark = verdict->mark;
+        flow->slot = verdict->slot;
+        return;
     }
-    flow->seen = verdict->now;
-    flow->mark = verdict->mark;
-    flow->slot = verdict->slot;
 }
 
 /// Keeps a flow where flows compete.

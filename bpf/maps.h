@@ -7,6 +7,12 @@
 
 #include "ringfence_abi.h"
 
+/// The compiler leaves what is written before it before what is written after.
+static __always_inline void keep_order(void)
+{
+    asm volatile("" : : : "memory");
+}
+
 // Entries come and go by the thousand: memory is taken as they come.
 #define MAP(NAME, TYPE, FLAGS, KEY, VALUE)   \
     struct {                                 \

@@ -21,7 +21,8 @@ extension HostFilter {
         let number = try number(of: endpoint)
         let before = held[number] ?? HostEntries()
         let isComplete = !incomplete.contains(number)
-        guard wanted != before || !isComplete else { return [:] }
+        guard wanted != before || !isComplete || isUncounted else { return [:] }
+        isUncounted = true
         // Whatever happens on the way is found again: what may be there by what is held.
         incomplete.insert(number)
         held[number] = wanted.union(before)
@@ -32,13 +33,13 @@ extension HostFilter {
             try add(wanted, to: isComplete ? before : HostEntries(), over: before, at: number)
             try remove(before, unless: wanted, at: number)
             owe(try retire(ending, at: number), at: number)
-            let retired = owed.removeValue(forKey: number) ?? [:]
             held[number] = wanted
             incomplete.remove(number)
             try renew()
-            return retired
+            return owed.removeValue(forKey: number) ?? [:]
         } catch {
             // What is new may find no room; what is over is over all the same.
+            try renew()
             owe(try retire(ending, at: number), at: number)
             try renew()
             throw error
@@ -112,6 +113,9 @@ extension HostFilter {
         // Before flows are ended: what the programs remember could open others.
         try renew()
         if !before.own.isSubset(of: wanted.own) {
+            // So could a program that began before; where the kernel can't wait for it, the next sweep
+            // finds what it opened idle.
+            _ = cbpf_wait_for_programs()
             try forgetFlows(of: number, except: wanted.own)
         }
     }
@@ -167,7 +171,8 @@ extension HostFilter {
     /// Says which addresses belong to guarded endpoints: without the mark of their endpoint nobody
     /// may send from them.
     public func setLocals(_ wanted: [IPAddress: UInt32]) throws(BPFError) {
-        guard wanted != locals else { return }
+        guard wanted != locals || isUncounted else { return }
+        isUncounted = true
         var failure: BPFError?
         for (address, number) in wanted where locals[address] != number {
             do throws(BPFError) {
@@ -178,8 +183,12 @@ extension HostFilter {
             }
         }
         for address in locals.keys where wanted[address] == nil {
-            try maps.locals.remove(rf_address(address))
-            locals[address] = nil
+            do throws(BPFError) {
+                try maps.locals.remove(rf_address(address))
+                locals[address] = nil
+            } catch {
+                failure = failure ?? error
+            }
         }
         try renew()
         if let failure { throw failure }

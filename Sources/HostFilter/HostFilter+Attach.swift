@@ -90,6 +90,7 @@ extension HostFilter {
         cbpf_order()
         try maps.generation.set(generation &+ 1, for: 0)
         generation &+= 1
+        isUncounted = false
     }
 
     /// Makes sure that this program stands at the hook, and stands there once.

@@ -72,6 +72,8 @@ public final class HostFilter {
     var flowShare = 0
     /// The number of what packets are judged by.
     var generation: UInt64 = 0
+    /// Whether maps were changed and the programs may not know it yet.
+    var isUncounted = false
     /// By address: who is local.
     var locals: [IPAddress: UInt32] = [:]
 
@@ -115,6 +117,8 @@ public final class HostFilter {
         events = try Events(maps.events)
         generation = try maps.generation.value(of: 0) ?? 0
         try readBack()
+        // An agent that was killed on the way may have changed what no program has looked at again.
+        try renew()
         adoptNumbers()
         try clearUnowned()
     }

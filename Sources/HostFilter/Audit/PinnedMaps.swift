@@ -75,7 +75,7 @@ final class PinnedMaps {
             state.entries[interface] = HostEntry(endpoint)
         }
         for place in 0..<UInt32(RF_RECENT) {
-            for copy in try recent.values(at: place, processors: processors)
+            for copy in try recent.steadyValues(at: place, processors: processors)
             where copy.generation == now && copy.interface != 0
                 && copy.interface % UInt32(RF_RECENT) == place
             {
@@ -177,7 +177,7 @@ extension PinnedMaps {
         state.judgements = []
         guard now != 0 else { return }
         for place in 0..<UInt32(RF_JUDGEMENTS) {
-            for last in try judgements.values(at: place, processors: processors)
+            for last in try judgements.steadyValues(at: place, processors: processors)
             where last.generation == now && Self.isAsked(UInt32(last.who >> 24 & 0xff)) {
                 var remote = last.remote
                 let isEgress = UInt32(last.who >> 24 & 0xff) == RF_EGRESS.rawValue

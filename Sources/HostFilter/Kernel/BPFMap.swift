@@ -124,6 +124,18 @@ extension BPFMap where Key == UInt32 {
         }
     }
 
+    /// The values that were the same when they were read a second time: programs may write them
+    /// meanwhile, and the kernel copies them word by word.
+    func steadyValues(at index: UInt32, processors: Int) throws(BPFError) -> [Value] {
+        let first = try values(at: index, processors: processors)
+        let second = try values(at: index, processors: processors)
+        return zip(first, second).compactMap { left, right in
+            withUnsafeBytes(of: left) { left in
+                withUnsafeBytes(of: right) { left.elementsEqual($0) }
+            } ? left : nil
+        }
+    }
+
     /// One value for all processors.
     func setAll(_ value: Value, at index: UInt32, processors: Int) throws(BPFError) {
         var index = index

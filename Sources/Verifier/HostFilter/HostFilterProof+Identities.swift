@@ -51,9 +51,8 @@ extension HostFilterProof {
 
     /// Interfaces that are no endpoint's and where packets are given a number.
     private mutating func holdStrangers() {
-        let known = Set((posts + gone).map(\.interface))
         for interface in Set(state.entries.keys).union(state.remembered.keys).sorted()
-        where !known.contains(interface) {
+        where !interfaces.contains(interface) {
             guard
                 let hook = state.hooks.first(where: { $0.interface == interface && identifies($0) })
             else { continue }

@@ -8,6 +8,8 @@ public struct HostFilterProof {
     let posts: [HostPost]
     /// Those whose interface went away while the kernel was read.
     let gone: [HostPost]
+    /// Of all posts, whatever became of them.
+    let interfaces: Set<UInt32>
     let vanished: Set<Int>
     let index: HostIndex
     let unguarded: [Unguarded]
@@ -37,7 +39,12 @@ public struct HostFilterProof {
         _ policies: PolicyIndex, _ state: HostFilterState, at posts: [HostPost],
         unguarded: [Unguarded] = [], vanished: Set<Int> = []
     ) {
+        // One of several interfaces may go while its endpoint stays.
+        let vanished = vanished.filter { endpoint in
+            posts.allSatisfy { $0.endpoint != endpoint || state.gone.contains($0.interface) }
+        }
         self.vanished = vanished
+        interfaces = Set(posts.map(\.interface))
         self.unguarded = unguarded
         self.policies = policies
         self.state = state
