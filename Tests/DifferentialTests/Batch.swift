@@ -71,26 +71,42 @@ struct Batch {
 
     /// Refused flows, key by key, as they were read and as they were when they were forgotten.
     private var refusals: [String] {
-        let expected: [RefusedFlow: UInt64] = arrivals.compactMap(\.refusedFlow).reduce(into: [:]) {
-            $0[$1, default: 0] += 1
+        let kept = expected.merging(unlucky) { $0 - $1 }.filter { $0.value > 0 }
+        return differences("refused flow", kept, after.refused.mapValues(\.packets))
+            + differences("forgotten flow", kept, forgotten.mapValues(\.packets))
+    }
+
+    private var expected: [RefusedFlow: UInt64] {
+        arrivals.compactMap(\.refusedFlow).reduce(into: [:]) { $0[$1, default: 0] += 1 }
+    }
+
+    private var unkept: UInt64 {
+        Refusal.allCases.reduce(UInt64(0)) { sum, reason in
+            sum + (after.unkept[reason]?.packets ?? 0) - (before.unkept[reason]?.packets ?? 0)
         }
-        return differences("refused flow", expected, after.refused.mapValues(\.packets))
-            + differences("forgotten flow", expected, forgotten.mapValues(\.packets))
+    }
+
+    /// Packets whose flows the kernel had no room for while it grew a set: one now and then, on a busy
+    /// machine, and each is counted as not kept.
+    private var unlucky: [RefusedFlow: UInt64] {
+        let missing = expected.merging(after.refused.mapValues(\.packets)) {
+            $0 - min($0, $1)
+        }.filter { expected[$0.key] != nil && $0.value > 0 }
+        let sum = missing.values.reduce(0, +)
+        let isCounted = unkept == UInt64(arrivals.filter(\.isUnkept).count) + sum
+        return isCounted && sum <= 1 + UInt64(arrivals.count) / 200 ? missing : [:]
     }
 
     /// What came in whole must have gone one way or the other.
     private var sums: [String] {
         let refused = after.refusedPackets - before.refusedPackets
-        let unkept = Refusal.allCases.reduce(UInt64(0)) { sum, reason in
-            sum + (after.unkept[reason]?.packets ?? 0) - (before.unkept[reason]?.packets ?? 0)
-        }
-        let expected = arrivals.filter(\.isUnkept).count
+        let due = UInt64(arrivals.filter(\.isUnkept).count) + unlucky.values.reduce(0, +)
         let known = passed.count + Int(refused)
         // What passes more than once is seen once.
         let passing = Set(arrivals.filter(\.fate.passes).map(\.number))
-        let due = passing.count + arrivals.filter { !$0.fate.passes }.count
-        return (known == due ? [] : ["\(due) expected, \(known) seen"])
-            + (unkept == expected ? [] : ["\(unkept) refused packets were not kept"])
+        let sent = passing.count + arrivals.filter { !$0.fate.passes }.count
+        return (known == sent ? [] : ["\(sent) expected, \(known) seen"])
+            + (unkept == due ? [] : ["\(unkept) refused packets were not kept"])
     }
 
     private func differences<Key: Hashable>(
