@@ -79,6 +79,8 @@ extension Agent {
         let wanted: EndpointState
         let witness: ChangeWitness
         let isRepair: Bool
+        /// Whether the change before this one failed as well.
+        let hadFailed: Bool
 
         /// Comes into force on some thread; what is counted is written down at every step.
         func apply() -> Outcome {
@@ -128,6 +130,7 @@ extension Agent {
         }
         let work: [Work] = ids.compactMap { id in
             guard let tenure = tenures[id], id != host else { return nil }
+            let hadFailed = holdings[id]?.problem != nil
             if holdings[id]?.isDoubtful == true { reread(tenure) }
             let holding = holdings[id]
             guard holding?.isDoubtful != true else { return nil }
@@ -139,7 +142,7 @@ extension Agent {
                 witness: ChangeWitness(
                     journal: journal, endpoint: endpointName(id), id: id,
                     held: holding?.state?.rules ?? [:], isSocketKept: keeper?.isKept(id) ?? false),
-                isRepair: drift[id] != nil)
+                isRepair: drift[id] != nil, hadFailed: hadFailed)
         }
         // Nothing may be left to write while nothing has a number yet: where no endpoint is there,
         // and where an earlier agent was killed before it could write down which generation it was.
@@ -201,8 +204,12 @@ extension Agent {
     }
 
     /// Keeps what can still be read of a table that is about to be made anew.
+    ///
+    /// What stands in a table that no agent made is somebody's word, and may be any amount.
     private func salvage(_ id: NamespaceID, _ tenure: Tenure) {
-        guard let remains = try? tenure.table.remains() else { return }
+        guard (try? tenure.table.standing()) != .strange,
+            let remains = try? tenure.table.remains()
+        else { return }
         takeRefusals(remains.counts, of: id)
         ledger.book.leave(id)
         ledger.tables?[id] = nil
@@ -263,13 +270,12 @@ extension Agent {
         let name = observed[work.id]?.name ?? "\(work.id)"
         logger.error("endpoint '\(name)' is not in its new state: \(error)")
         var holding = holdings[work.id] ?? Holding(presence: .absent, state: nil)
-        let hadFailed = holding.problem != nil
         holding.isDoubtful = true
         holdings[work.id] = holding
         reread(work.tenure)
         holdings[work.id]?.problem = "\(error)"
         // What was just read is right now: a rule that has to go waits no longer than it must.
-        retryAt = ContinuousClock.now + (hadFailed ? .milliseconds(500) : .zero)
+        retryAt = ContinuousClock.now + (work.hadFailed ? .milliseconds(500) : .zero)
     }
 
     /// Asks the kernel what it holds; where it doesn't say, nothing is concluded.
@@ -289,32 +295,29 @@ extension Agent {
 
 extension Holding {
     /// What a namespace holds; nil where there is no table of ours.
+    ///
+    /// A table that nobody owns is taken over first. Whoever is root there could change it while it is
+    /// read: the kernel doesn't mark lists of elements as interrupted. Nobody can once it is ours.
     init?(reading tenure: Tenure) throws(NftablesError) {
-        // Before the table: what comes after it in between is one transaction further.
-        var ruleset = try tenure.table.generation()
+        var isOrphaned = false
         switch try tenure.table.standing() {
         case .absent: return nil
         case .others(let port): throw .owned(byPort: port)
         case .strange:
             self.init(
-                presence: .damaged, state: nil, damage: "no agent made the table", ruleset: ruleset)
+                presence: .damaged, state: nil, damage: "no agent made the table",
+                ruleset: try tenure.table.generation())
             return
-        case .orphaned, .ours: break
-        }
-        var found: TableReading?
-        do throws(NftablesError) {
-            found = try tenure.table.read()
-        } catch {
-            // Somebody who changes rulesets without a pause would keep the table nobody's for ever. Once it
-            // is ours nobody changes it any more, and it can be read.
-            guard case .restless = error else { throw error }
+        case .orphaned:
             try tenure.table.takeOver()
-            ruleset = try tenure.table.generation()
-            found = try tenure.table.read()
+            isOrphaned = true
+        case .ours: break
         }
-        guard let reading = found else { return nil }
+        // Before the table: what comes after it in between is one transaction further.
+        let ruleset = try tenure.table.generation()
+        guard let reading = try tenure.table.read() else { return nil }
         let presence: TablePresence =
-            !reading.isIntact ? .damaged : reading.owner == nil ? .orphaned : .owned
+            !reading.isIntact ? .damaged : isOrphaned ? .orphaned : .owned
         self.init(
             presence: presence, state: reading.isIntact ? reading.state : nil,
             damage: reading.damage, ruleset: ruleset)

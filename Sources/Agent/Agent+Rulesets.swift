@@ -167,7 +167,8 @@ extension Agent {
     private func tellSurvey(
         of id: NamespaceID, _ known: Set<String>, _ hooks: [TableName: Set<String>]
     ) {
-        let found = Dictionary(uniqueKeysWithValues: hooks.map { ($0.key.description, $0.value) })
+        // Two names may look alike where they are shortened.
+        let found = Dictionary(hooks.map { ($0.key.description, $0.value) }) { $0.union($1) }
         for (table, chains) in found.sorted(by: { $0.key < $1.key }) where !known.contains(table) {
             let names = chains.sorted().prefix(3).map(\.foreignName).joined(separator: ", ")
             note(

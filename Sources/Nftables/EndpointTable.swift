@@ -92,7 +92,7 @@ public struct EndpointTable: ~Copyable, Sendable {
             var retired = try commit(batch, witness)
             settle(&retired)
             return retired
-        case .orphaned: try takeOver()
+        case .orphaned: if try !isOwned() { try takeOver() }
         case .owned: break
         }
         var retired = Retired()

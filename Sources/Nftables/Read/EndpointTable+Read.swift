@@ -83,7 +83,7 @@ extension EndpointTable {
             let own = delta.removed.filter { going.contains($0.rule) }
             for element in try elements(like: own.flatMap(Element.elements), of: set) {
                 guard let admission = element.admission else { continue }
-                counts[admission.rule, default: RuleCount()].flows += element.count.packets
+                counts[admission.rule, default: RuleCount()].admit(element.count.packets)
             }
         }
         for element in try elements(of: Name.rejudged) {
@@ -109,12 +109,18 @@ extension EndpointTable {
 
     private func readState(into reading: inout TableReading) throws(NftablesError) {
         typealias Name = Program.SetName
-        for set in [Name.own4, Name.own6] {
-            reading.state.own += try elements(of: set).compactMap { IPAddress(bytes: $0.key) }
+        for (set, length) in [(Name.own4, 4), (Name.own6, 16)] {
+            let found = try elements(of: set)
+            hold(found, of: set, in: &reading) { $0.isPlain(length) }
+            reading.state.own += found.compactMap { IPAddress(bytes: $0.key) }
         }
         reading.state.own.sort()
-        reading.state.peers4 = Self.ranges(try elements(of: Name.peers4))
-        reading.state.peers6 = Self.ranges(try elements(of: Name.peers6))
+        let (peers4, peers6) = (try elements(of: Name.peers4), try elements(of: Name.peers6))
+        hold(peers4, of: Name.peers4, in: &reading) { $0.isInterval(4) }
+        hold(peers6, of: Name.peers6, in: &reading) { $0.isInterval(16) }
+        guard reading.isIntact else { return }
+        reading.state.peers4 = Self.ranges(peers4)
+        reading.state.peers6 = Self.ranges(peers6)
         try readRules(into: &reading)
         reading.state.ingress.sort()
         reading.state.egress.sort()
@@ -124,6 +130,9 @@ extension EndpointTable {
     private func readRules(into reading: inout TableReading) throws(NftablesError) {
         typealias Name = Program.SetName
         let rules = try elements(of: Name.rules)
+        hold(rules, of: Name.rules, in: &reading) {
+            $0.isPlain(4) && $0.accepts && $0.comment.flatMap(LiveRule.init(comment:)) != nil
+        }
         reading.state.rules = RuleTable(
             rules.compactMap { element in
                 guard element.accepts, let comment = element.comment else { return nil }
@@ -136,15 +145,19 @@ extension EndpointTable {
             (Name.admitIn, \EndpointState.ingress, true), (Name.admitOut, \.egress, true),
             (Name.rangesIn, \.ingress, false), (Name.rangesOut, \.egress, false),
         ] {
-            for element in try elements(of: map) {
+            let found = try elements(of: map)
+            hold(found, of: map, in: &reading) {
+                !$0.isStrange && $0.admission != nil && $0.data?.count == 4
+            }
+            for element in found {
                 guard let admission = element.admission else { continue }
                 if admission.isSingle != isSingle {
                     reading.isIntact = false
                     reading.damage = "map \(map) holds what belongs into another"
                 }
                 reading.state[keyPath: direction].append(admission)
-                reading.counts.rules[admission.rule, default: RuleCount()].flows +=
-                    element.count.packets
+                reading.counts.rules[admission.rule, default: RuleCount()].admit(
+                    element.count.packets)
             }
         }
         for element in try elements(of: Name.rejudged) {
@@ -152,6 +165,17 @@ extension EndpointTable {
             reading.counts.rules[element.hostMark]?.flows =
                 counted - min(counted, element.count.packets)
         }
+    }
+
+    /// What no agent writes decides about packets as well, and a look for what agents write doesn't see
+    /// it: such a table is not as it should be.
+    private func hold(
+        _ elements: [ReadElement], of set: String, in reading: inout TableReading,
+        _ isOurs: (ReadElement) -> Bool
+    ) {
+        guard reading.isIntact, !elements.allSatisfy(isOurs) else { return }
+        reading.isIntact = false
+        reading.damage = "set \(set) has elements that no agent makes"
     }
 
     func readRefusals(into counts: inout TableCounts) throws(NftablesError) {

@@ -5,11 +5,19 @@ internal import Rules
 /// The constant part of a table as the kernel holds it, to be held against `Program`.
 struct ProgramReading {
     private var sets: [String: (flags: UInt32, keyLength: UInt32, dataLength: UInt32)] = [:]
-    private var chains: [String: (hook: UInt32?, priority: Int32, policy: UInt32?)] = [:]
+    private var chains: [String: Chain] = [:]
     private var rules: [String: [(handle: UInt64, expressions: [Expression?])]] = [:]
     /// The anonymous counters at the head and the end of the refusal chains.
     private(set) var totals: [Refusal: Count] = [:]
     private(set) var unkept: [Refusal: Count] = [:]
+
+    private struct Chain {
+        let hook: UInt32?
+        let priority: Int32
+        let policy: UInt32?
+        /// One of NAT, for instance, sees the first packet of a flow only.
+        let type: String?
+    }
 
     /// How many chains, sets and other objects the table has in all.
     private var uses: UInt32?
@@ -64,10 +72,11 @@ struct ProgramReading {
         let policy = attributes.first(UInt16(NFTA_CHAIN_POLICY.rawValue))?.number
         let priority = hook?.first(UInt16(NFTA_HOOK_PRIORITY.rawValue))?.number ?? 0
         let number = hook?.first(UInt16(NFTA_HOOK_HOOKNUM.rawValue))?.number
-        chains[name] = (
-            number.map { UInt32(truncatingIfNeeded: $0) }, Int32(truncatingIfNeeded: priority),
-            policy.map { UInt32(truncatingIfNeeded: $0) }
-        )
+        chains[name] = Chain(
+            hook: number.map { UInt32(truncatingIfNeeded: $0) },
+            priority: Int32(truncatingIfNeeded: priority),
+            policy: policy.map { UInt32(truncatingIfNeeded: $0) },
+            type: attributes.first(UInt16(NFTA_CHAIN_TYPE.rawValue))?.text)
     }
 
     private mutating func read(rule attributes: Attributes) {
@@ -100,9 +109,9 @@ struct ProgramReading {
         for chain in Program.chains {
             guard let found = chains[chain.name] else { return "chain \(chain.name) is missing" }
             if found.hook != chain.hook?.rawValue || found.priority != 0
-                || chain.hook != nil && found.policy != 0
+                || chain.hook != nil && (found.policy != 0 || found.type != "filter")
             {
-                return "chain \(chain.name) has another hook, priority or policy"
+                return "chain \(chain.name) has another hook, type, priority or policy"
             }
             let wanted = chain.rules.map { $0.expressions.map(Optional.some) }
             if (rules[chain.name] ?? []).map(\.expressions) != wanted {

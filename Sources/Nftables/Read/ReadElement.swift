@@ -9,6 +9,8 @@ struct ReadElement {
     private(set) var data: ArraySlice<UInt8>?
     private(set) var accepts = false
     private(set) var endsInterval = false
+    /// Whether it has flags that no agent sets: NFT_SET_ELEM_CATCHALL, for one, stands for every key.
+    private(set) var isStrange = false
     private(set) var comment: String?
     private(set) var count = Count.zero
 
@@ -30,7 +32,9 @@ struct ReadElement {
             case NFTA_SET_ELEM_KEY_END.rawValue: keyEnd = Self.value(attribute)
             case NFTA_SET_ELEM_DATA.rawValue: readData(attribute)
             case NFTA_SET_ELEM_FLAGS.rawValue:
-                endsInterval = attribute.number & UInt64(NFT_SET_ELEM_INTERVAL_END.rawValue) != 0
+                let end = UInt64(NFT_SET_ELEM_INTERVAL_END.rawValue)
+                endsInterval = attribute.number & end != 0
+                isStrange = attribute.number & ~end != 0
             case NFTA_SET_ELEM_USERDATA.rawValue: comment = UserData.comment(in: attribute.payload)
             case NFTA_SET_ELEM_EXPR.rawValue: count = Self.counter(attribute.nested) ?? count
             default: continue
@@ -61,6 +65,16 @@ struct ReadElement {
 }
 
 extension ReadElement {
+    /// Whether it stands for one key of so many bytes.
+    func isPlain(_ length: Int) -> Bool {
+        !isStrange && !endsInterval && keyEnd == nil && key.count == length
+    }
+
+    /// Whether it is an end of an interval of such keys, and has a mark if it is the first.
+    func isInterval(_ length: Int) -> Bool {
+        !isStrange && key.count == length && (endsInterval || data?.count == 4)
+    }
+
     /// A mark that stands in host byte order.
     var hostMark: Mark { Mark(rawValue: UInt32(networkBytes: key.reversed())) }
 

@@ -16,11 +16,12 @@ extension EndpointTable.Retired {
             Program.SetName.rangesOut:
             for element in elements {
                 guard let mark = element.admission?.rule else { continue }
-                rules[mark, default: RuleCount()].flows += element.count.packets
+                rules[mark, default: RuleCount()].admit(element.count.packets)
             }
         case Program.SetName.rejudged:
             for element in elements {
-                rejudged[element.hostMark, default: 0] += element.count.packets
+                rejudged[element.hostMark] = (rejudged[element.hostMark] ?? 0).addingCount(
+                    element.count.packets)
             }
         default:
             creditFlows(elements, of: set)

@@ -1,5 +1,15 @@
 public import NetTypes
 
+extension UInt64 {
+    /// The sum, or the largest number that a signed one of 64 bits can be.
+    ///
+    /// Whoever is root in a namespace may make elements there whose counters start anywhere.
+    public func addingCount(_ other: UInt64) -> UInt64 {
+        let (sum, isTooLarge) = addingReportingOverflow(other)
+        return isTooLarge ? .max >> 1 : Swift.min(sum, .max >> 1)
+    }
+}
+
 /// Packets and bytes that a kernel counter has seen.
 public struct Count: Hashable, Sendable, Codable {
     public var packets: UInt64
@@ -13,7 +23,9 @@ public struct Count: Hashable, Sendable, Codable {
     public static let zero = Count()
 
     public static func + (left: Count, right: Count) -> Count {
-        Count(packets: left.packets + right.packets, bytes: left.bytes + right.bytes)
+        Count(
+            packets: left.packets.addingCount(right.packets),
+            bytes: left.bytes.addingCount(right.bytes))
     }
 
     public static func += (left: inout Count, right: Count) { left = left + right }
@@ -38,9 +50,12 @@ public struct RuleCount: Hashable, Sendable, Codable {
         self.flows = flows
     }
 
+    /// Adds flows that the kernel has counted.
+    public mutating func admit(_ flows: UInt64) { self.flows = self.flows.addingCount(flows) }
+
     public static func += (left: inout RuleCount, right: RuleCount) {
         left.traffic += right.traffic
-        left.flows += right.flows
+        left.flows = left.flows.addingCount(right.flows)
     }
 }
 
