@@ -21,6 +21,7 @@ enum HTMLStyle {
         table { width: 100%; border-collapse: collapse; margin: .6rem 0; font-size: .9rem; }
         th, td { padding: .3rem .5rem; border-bottom: 1px solid var(--line); \
         text-align: left; vertical-align: top; overflow-wrap: anywhere; }
+        td:nth-child(-n+2) { min-width: 6.5em; }
         th { background: #f3f5f7; }
         .number { text-align: right; font-variant-numeric: tabular-nums; }
         .cards { display: flex; flex-wrap: wrap; gap: .7rem; margin: .6rem 0; }
