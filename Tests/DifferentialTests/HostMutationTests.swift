@@ -31,6 +31,8 @@ import Testing
                 try mutation.make()
                 try judge(mutation, ground, &tally, seed: random.next())
                 try mutation.undo()
+                // What packets opened under the mutation goes on as long as its rule is live.
+                try ground.filter.forgetFlows()
             }
             let after = try ground.audit()
             #expect(after.outcome == .proven, "seed \(seed): \(after.findings)")

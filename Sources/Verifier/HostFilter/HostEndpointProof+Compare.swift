@@ -74,7 +74,7 @@ extension HostEndpointProof {
         return known == credited && other == mark
     }
 
-    private func hostClass(_ key: HostClassKey) -> HostClass {
+    func hostClass(_ key: HostClassKey) -> HostClass {
         guard key.peerClass != 0 else { return HostClass([], shape: 0) { _ in false } }
         let shapes = key.isEgress ? entry.egressShapes : entry.ingressShapes
         // Where no class has any other, single ports are all that is asked for.

@@ -17,7 +17,7 @@ extension HostEndpointProof {
             report(
                 HostFilterFinding(
                     kind: .identity, endpoint: party(place), interface: interface,
-                    packet: call.map {
+                    packet: call.flatMap { isOwn || isAdmitted($0) ? $0 : nil }.map {
                         packet(.egress, 0, $0.remote, $0.ipProtocol, $0.port, local: address)
                     },
                     policy: call == nil ? nil : expectation?.side, place: map,
@@ -32,6 +32,18 @@ extension HostEndpointProof {
         let ipProtocol: UInt8
         let port: UInt16
         let rule: Rule
+    }
+
+    /// Whether the maps admit a call, whoever's address it comes from.
+    private func isAdmitted(_ call: Call) -> Bool {
+        let family = HostAddress.address(call.remote).family
+        let peerClass = segments[family]?.peerClass(of: call.remote) ?? 0
+        let known = hostClass(
+            HostClassKey(endpoint: number, peerClass: peerClass, isEgress: true))
+        let ipProtocol = UInt128(call.ipProtocol)
+        return known.cells(of: IntervalSet(ipProtocol...ipProtocol)).contains {
+            $0.ports.place(of: UInt128(call.port)) != nil
+        }
     }
 
     /// A call that the endpoint may make.

@@ -28,12 +28,12 @@ struct HostEndpointProof {
     var reported: Set<FindingKey> = []
 
     /// What single addresses and networks mean where nobody is known to send.
-    private let segments: [AddressFamily: Segments]
+    let segments: [AddressFamily: Segments]
 
     static let findingLimit = 64
 
     /// Addresses of a family by their class.
-    private struct Segments {
+    struct Segments {
         let table: RangeTable
         /// By the places of the table.
         let classes: [UInt32]
