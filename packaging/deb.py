@@ -62,7 +62,10 @@ def fill(tree, program, version):
     for shell, name in (("bash", "usr/share/bash-completion/completions/ringfence"),
                         ("zsh", "usr/share/zsh/vendor-completions/_ringfence"),
                         ("fish", "usr/share/fish/vendor_completions.d/ringfence.fish")):
-        tree.write(name, output(program, "--generate-completion-script", shell))
+        script = output(program, "--generate-completion-script", shell)
+        # It is read by a shell that runs, and never started.
+        tree.write(name, script.split(b"\n", 1)[1] if script.startswith(b"#!") else script)
+    tree.copy(os.path.join(HERE, "debian/lintian-overrides"), "usr/share/lintian/overrides/ringfence")
     fill_documents(tree, program, version)
 
 
@@ -70,7 +73,7 @@ def fill_documents(tree, program, version):
     documents = "usr/share/doc/ringfence/"
     tree.copy(os.path.join(HERE, "debian/copyright"), documents + "copyright")
     entry = (f"ringfence ({version}) unstable; urgency=medium\n\n  * Release {version}.\n\n"
-             f" -- The Ringfence authors <ringfence@localhost.localdomain>  {date()}\n")
+             f" -- The Ringfence authors <ringfence@example.org>  {date()}\n")
     tree.compress(documents + "changelog", entry.encode())
     for folder, names in ((os.path.join(ROOT, "docs"), None), (ROOT, ["README.md", "SECURITY.md"])):
         for name in sorted(names or os.listdir(folder)):
@@ -114,7 +117,7 @@ Version: {version}
 Section: net
 Priority: optional
 Architecture: {output('dpkg', '--print-architecture', text=True).strip()}
-Maintainer: The Ringfence authors <ringfence@localhost.localdomain>
+Maintainer: The Ringfence authors <ringfence@example.org>
 Installed-Size: {size // 1024}
 Depends: {dependencies(tree.path('usr/bin/ringfence'))}, init-system-helpers (>= 1.54~)
 Suggests: nftables, containernetworking-plugins

@@ -39,6 +39,11 @@ class Root:
             ["debootstrap", "--variant=minbase",
              "--include=libmnl0,libnftnl11,libbpf1,libelf1,zlib1g,libsqlite3-0,init-system-helpers",
              "bookworm", self.path], check=True, stdout=subprocess.DEVNULL)
+        # Where Swift's runtime reads a program's arguments.
+        subprocess.run(["mount", "-t", "proc", "proc", self.place("proc")], check=True)
+
+    def leave(self):
+        subprocess.run(["umount", "--lazy", self.place("proc")], check=False)
 
     def run(self, *words):
         return subprocess.run(
@@ -88,9 +93,9 @@ def check_root(root, first, second, measures):
     true("a removal keeps configuration", root.has("etc/default/ringfence"))
     done = root.run("dpkg", "--purge", "ringfence")
     true("is purged", done.returncode == 0, done.stderr)
-    left = subprocess.run(["find", root.path, "-xdev", "-path", "*ringfence*"], capture_output=True,
-                          text=True, check=True).stdout.split("\n")
-    left = [os.path.relpath(one, root.path) for one in left if one and not one.endswith(".deb")]
+    left = subprocess.run(["find", ".", "-xdev", "-path", "*ringfence*"], capture_output=True,
+                          text=True, check=True, cwd=root.path).stdout.split("\n")
+    left = [os.path.normpath(one) for one in left if one and not one.endswith(".deb")]
     mine = {"etc/ringfence", "etc/ringfence/policies", "etc/ringfence/policies/mine.yaml"}
     true("a purge leaves nothing but the operator's policies", set(left) == mine, "\n".join(left))
 
@@ -137,7 +142,11 @@ def main():
             round(os.path.getsize(first) / (1 << 20), 1), True)
         check_package(first, measures)
         check_unit(program, measures)
-        check_root(Root(place), first, second, measures)
+        root = Root(place)
+        try:
+            check_root(root, first, second, measures)
+        finally:
+            root.leave()
     os.makedirs(os.path.join(ROOT, "results"), exist_ok=True)
     with open(os.path.join(ROOT, "results/deb.json"), "w", encoding="utf-8") as file:
         json.dump(measures, file, indent=2)
