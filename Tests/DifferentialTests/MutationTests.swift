@@ -69,7 +69,13 @@ import Testing
     ) throws {
         let audit = try ground.audit()
         let longWay = try ground.audit(followsAll: true)
-        #expect(audit.said == longWay.said, "seed \(seed): \(mutation.commands)")
+        // Of two rules that one mark speaks for, the one that is met first has it: which one that is
+        // depends on the way.
+        #expect(
+            audit.said.filter { !$0.isOfCredit } == longWay.said.filter { !$0.isOfCredit },
+            "seed \(seed): \(mutation.commands)")
+        let isCredited = audit.said.contains(where: \.isOfCredit)
+        #expect(isCredited == longWay.said.contains(where: \.isOfCredit))
         let harm = try ground.harm(120, seed: seed)
         let isFound = audit.outcome != .proven
         tally.made += 1
@@ -111,4 +117,8 @@ extension EndpointAudit {
         }
         return (found + unproven.map { "\($0.place?.description ?? "") \($0.reason)" }).sorted()
     }
+}
+
+extension String {
+    fileprivate var isOfCredit: Bool { hasPrefix("misattributes") }
 }
