@@ -113,8 +113,8 @@ extension HostFilter {
         // Before flows are ended: what the programs remember could open others.
         try renew()
         if !before.own.isSubset(of: wanted.own) {
-            // So could a program that began before; where the kernel can't wait for it, the next sweep
-            // finds what it opened idle.
+            // So could a program that began before. Where the kernel can't wait for it (nohz_full), what
+            // it opens in that moment goes on until it is idle or its rule goes.
             _ = cbpf_wait_for_programs()
             try forgetFlows(of: number, except: wanted.own)
         }

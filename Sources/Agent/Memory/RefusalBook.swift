@@ -168,7 +168,7 @@ struct RefusalBook: Codable {
             + Tally(packets: more.packets, bytes: more.bytes, flows: isNewFlow ? 1 : 0)
         lastRefused = lastRefused ?? [:]
         lastRefused?[pair] = now
-        packets += more.packets
+        packets = packets.addingCount(more.packets)
         if key.host == nil {
             insideTables = (insideTables ?? .zero) + more
         } else {
