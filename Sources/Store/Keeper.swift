@@ -14,6 +14,7 @@ struct Keeper: Sendable {
     private(set) var problem: StoreError?
     private(set) var lost: UInt64 = 0
     private var lastTry: Timestamp?
+    private var isClosed = false
     var lastPruning: Timestamp?
 
     init(_ options: StoreOptions, log: @escaping @Sendable (String) -> Void) {
@@ -33,10 +34,10 @@ struct Keeper: Sendable {
 
     // MARK: Opening
 
-    /// Tries the file where that is due, and brings it what was kept in memory.
+    /// Tries the file where that is due, and brings it what was kept in memory; one that was closed stays so.
     mutating func openIfDue(at now: Timestamp) {
         if let lastTry, lastTry <= now, lastTry > now.before(options.retry) { return }
-        guard file == nil else { return }
+        guard file == nil, !isClosed else { return }
         open(at: now)
     }
 
@@ -167,5 +168,6 @@ struct Keeper: Sendable {
             log("\(options.path): \(error)")
         }
         file = nil
+        isClosed = true
     }
 }

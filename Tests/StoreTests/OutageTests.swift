@@ -40,6 +40,17 @@ import Testing
         await store.close()
     }
 
+    @Test func `a store that was closed leaves its file alone`() async throws {
+        let store = scratch.store()
+        store.record([Sample.violation(1)])
+        await store.close()
+        try FileManager.default.removeItem(atPath: scratch.file)
+        scratch.clock.advance(by: .seconds(3600))
+        store.record([Sample.violation(2)])
+        await store.flush()
+        #expect(try scratch.names().allSatisfy { !$0.hasPrefix("history.sqlite") })
+    }
+
     @Test func `a locked file: memory takes over until the lock is gone`() async throws {
         let first = scratch.store()
         first.record([Sample.violation(0)])
