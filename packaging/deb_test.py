@@ -2,7 +2,8 @@
 
 Usage: deb_test.py RINGFENCE
 
-Needs root, debootstrap and lintian. Prints a table and writes results/deb.json. Exits with 1 if
+First in a root where nothing runs, then with systemd as its first process: booted.py. Needs root,
+debootstrap and lintian. Prints a table and writes results/deb.json. Exits with 1 if
 anything is not as it should be.
 """
 
@@ -18,6 +19,7 @@ HERE = os.path.dirname(os.path.abspath(__file__))
 ROOT = os.path.dirname(HERE)
 sys.path.insert(0, os.path.join(ROOT, "soak"))
 
+from booted import check_booted  # noqa: E402
 from tell import say  # noqa: E402
 
 UNIT = os.path.join(HERE, "ringfence.service")
@@ -31,13 +33,14 @@ def build(program, folder, version):
 
 
 class Root:
-    """A small Debian of its own; no service is started in it."""
+    """A small Debian of its own; nothing runs in it."""
 
     def __init__(self, place):
         self.path = os.path.join(place, "root")
         subprocess.run(
             ["debootstrap", "--variant=minbase",
-             "--include=libmnl0,libnftnl11,libbpf1,libelf1,zlib1g,libsqlite3-0,init-system-helpers",
+             "--include=libmnl0,libnftnl11,libbpf1,libelf1,zlib1g,libsqlite3-0,init-system-helpers,"
+             "systemd-sysv,dbus,iproute2,nftables",
              "bookworm", self.path], check=True, stdout=subprocess.DEVNULL)
         # Where Swift's runtime reads a program's arguments.
         subprocess.run(["mount", "-t", "proc", "proc", self.place("proc")], check=True)
@@ -147,6 +150,7 @@ def main():
             check_root(root, first, second, measures)
         finally:
             root.leave()
+        check_booted(root.path, first, second, measures)
     os.makedirs(os.path.join(ROOT, "results"), exist_ok=True)
     with open(os.path.join(ROOT, "results/deb.json"), "w", encoding="utf-8") as file:
         json.dump(measures, file, indent=2)
