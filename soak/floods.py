@@ -21,6 +21,8 @@ RTM_NEWADDR, RTM_DELADDR = 20, 21
 REQUEST, CREATE, EXCLUDE = 1, 0x400, 0x200
 IFA_ADDRESS, IFA_LOCAL = 1, 2
 MNT_DETACH = 2
+NETLINK_NETFILTER = 12
+SO_SNDBUFFORCE = 32
 running = True
 
 
@@ -146,7 +148,44 @@ def text_of(source, target, first, count=50):
             f"to: [{{tenant: {target}}}]\nallow:\n{rules}\n")
 
 
-FLOODS = {one.__name__: one for one in (flows, refused, addresses, namespaces, policies)}
+def rulesets(space):
+    """Transactions of nf_tables that take the kernel long, two at a time: until they are done it begins no other."""
+    batch = transaction(100_000)
+    child = os.fork()
+    with within(space, lambda: socket.socket(socket.AF_NETLINK, socket.SOCK_RAW, NETLINK_NETFILTER)) as kernel:
+        kernel.setsockopt(socket.SOL_SOCKET, SO_SNDBUFFORCE, 1 << 30)
+        try:
+            while running:
+                kernel.send(batch)
+                yield
+        finally:
+            if child == 0:
+                os._exit(0)
+            os.kill(child, signal.SIGKILL)
+            os.waitpid(child, 0)
+
+
+def transaction(rules):
+    """A table with so many rules that comes and goes within one transaction: linux/netfilter/nf_tables.h."""
+    table, chain = attribute(1, b"hostile\0"), attribute(3, b"chain\0")
+    place = attribute(1, b"hostile\0") + attribute(2, b"chain\0")
+    # NFT_MSG_NEWTABLE, NEWCHAIN, NEWRULE and DELTABLE, between NFNL_MSG_BATCH_BEGIN and END.
+    middle = [message(0xa00, CREATE, table), message(0xa03, CREATE, table + chain),
+              message(0xa06, CREATE | 0x800, place) * rules, message(0xa02, 0, table)]
+    return b"".join([message(0x10, 0, b"", 10), *middle, message(0x11, 0, b"", 10)])
+
+
+def message(kind, flags, attributes, resource=0):
+    """struct nlmsghdr and nfgenmsg; the family is inet where a table is spoken of."""
+    body = struct.pack("=BB", 0 if resource else 1, 0) + struct.pack("!H", resource) + attributes
+    return struct.pack("=IHHII", 16 + len(body), kind, flags | REQUEST, 0, 0) + body
+
+
+def attribute(kind, value):
+    return struct.pack("=HH", 4 + len(value), kind) + value + bytes(-len(value) % 4)
+
+
+FLOODS = {one.__name__: one for one in (flows, refused, addresses, namespaces, policies, rulesets)}
 
 
 def stop(*_):

@@ -58,13 +58,15 @@ extension Agent {
     /// Tries again what could not be brought into force.
     func retry() {
         retryAt = nil
-        let failed = holdings.filter { $0.value.problem != nil }.map(\.key)
+        let failed = holdings.filter { $0.value.problem != nil && isAtRest($0.key) }.map(\.key)
         for id in failed { holdings[id]?.isDoubtful = true }
         apply(to: failed, compileTime: .zero, readTime: .zero)
     }
 
-    /// Brings one endpoint into its state, whatever the kernel holds of it.
-    func reapply(_ id: NamespaceID) { apply(to: [id], compileTime: .zero, readTime: .zero) }
+    /// Brings endpoints into their state, whatever the kernel holds of them.
+    func reapply(_ ids: some Sequence<NamespaceID>) {
+        apply(to: ids, compileTime: .zero, readTime: .zero)
+    }
 
     /// What an endpoint should hold; a namespace that is nobody's any more is closed.
     func wanted(_ id: NamespaceID) -> EndpointState {
@@ -120,14 +122,18 @@ extension Agent {
 
     /// Brings the endpoints into their wanted state: one transaction each, and none for those that
     /// are in it already.
+    ///
+    /// The host filter comes first: nobody can hold up what is written to it.
     private func apply(
         to ids: some Sequence<NamespaceID>, compileTime: Duration, readTime: Duration
     ) {
-        let clock = ContinuousClock()
-        let start = clock.now
+        let start = ContinuousClock.now
         if configuration.hostFilter == .only {
             return applyOutside(to: Array(ids), compileTime, readTime)
         }
+        let ids = Array(ids)
+        applyHostFilter(to: ids)
+        if isOvertaken(ids) { return }
         let work: [Work] = ids.compactMap { id in
             guard let tenure = tenures[id], id != host else { return nil }
             let hadFailed = holdings[id]?.problem != nil
@@ -146,27 +152,43 @@ extension Agent {
         }
         // Nothing may be left to write while nothing has a number yet: where no endpoint is there,
         // and where an earlier agent was killed before it could write down which generation it was.
-        let isFirst = ledger.generation == 0
-        guard !work.isEmpty || isFirst else { return applyHostFilter(to: Array(ids)) }
+        guard !work.isEmpty || ledger.generation == 0 else { return }
         for work in work where work.presence == .damaged { salvage(work.id, work.tenure) }
-        let results = concurrently(work.count) { index in
-            work[index].apply()
+        let times = Times(start: start, reading: readTime, compiling: compileTime)
+        write(to: Set(work.map(\.id))) { progress in
+            concurrently(work.count) { index in
+                defer { progress.step() }
+                return work[index].apply()
+            }
+        } then: {
+            $0.conclude(work, $1, times)
         }
-        applyHostFilter(to: Array(ids))
-        let end = clock.now
-        let isNew = isFirst || work.contains { $0.held != $0.wanted }
+    }
+
+    private struct Times: Sendable {
+        let start: ContinuousClock.Instant
+        let reading: Duration
+        let compiling: Duration
+    }
+
+    /// Takes in what became of a change.
+    private func conclude(_ work: [Work], _ results: [Outcome], _ times: Times) {
+        let applyTime = ContinuousClock.now - times.start
+        let isNew = ledger.generation == 0 || work.contains { $0.held != $0.wanted }
         if isNew { beginGeneration() }
         for (work, result) in zip(work, results) { finish(work, result) }
         lastApply = ApplyStatus(
             finished: self.clock(), changedEndpoints: work.count,
-            readMilliseconds: readTime.milliseconds, compileMilliseconds: compileTime.milliseconds,
-            applyMilliseconds: (end - start).milliseconds)
+            readMilliseconds: times.reading.milliseconds,
+            compileMilliseconds: times.compiling.milliseconds,
+            applyMilliseconds: applyTime.milliseconds)
         if isNew, let lastApply { noteGeneration(lastApply) }
+        if isInForce { reconciled.store(true, ordering: .releasing) }
         logger.info(
             isNew ? "generation \(ledger.generation)" : "tables taken over",
             metadata: [
-                "endpoints": "\(work.count)", "compile": "\(compileTime)",
-                "apply": "\(end - start)",
+                "endpoints": "\(work.count)", "compile": "\(times.compiling)",
+                "apply": "\(applyTime)",
             ])
         saveSoon()
     }
@@ -233,6 +255,10 @@ extension Agent {
         var carried = Carried(
             layer: .nftables, endpoint: endpointName(work.id), outcome.retired.rules,
             of: work.held?.rules ?? [:])
+        guard tenures[work.id] === work.tenure else {
+            if outcome.error == nil { departures[work.id]?.rules = work.wanted.rules }
+            return carry(carried, of: work.id)
+        }
         if let error = outcome.error {
             failed(work, error)
             let left = holdings[work.id]?.state?.rules

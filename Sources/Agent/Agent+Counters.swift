@@ -22,10 +22,12 @@ extension Agent {
         var readings: [NamespaceID: Reading] = [:]
         for (index, id) in holdings.keys.sorted().enumerated() {
             if index % Self.stride == Self.stride - 1 { await Task.yield() }
+            try await rest(of: id)
             readings[id] = try reading(of: id)
         }
         for id in Set(readings.keys).union(holdings.keys)
         where readings[id]?.generation != holdings[id]?.generation {
+            try await rest(of: id)
             readings[id] = try reading(of: id)
         }
         readHostRefusals()

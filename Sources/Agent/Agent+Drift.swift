@@ -104,12 +104,16 @@ extension Agent {
         guard holdings[id] != nil, configuration.hostFilter != .only else { return }
         drift[id] = drift[id] ?? open
         holdings[id]?.isDoubtful = true
-        reapply(id)
-        // What is as it should be was changed and changed back.
-        if drift[id] != nil, let holding = holdings[id], !holding.isDoubtful, holding.problem == nil
-        {
-            tellDrift(of: id, isRepaired: true)
-        }
+        reapply([id])
+        tellIfRepaired(id)
+    }
+
+    /// What is as it should be was changed and changed back.
+    func tellIfRepaired(_ id: NamespaceID) {
+        guard drift[id] != nil, isAtRest(id), let holding = holdings[id], !holding.isDoubtful,
+            holding.problem == nil
+        else { return }
+        tellDrift(of: id, isRepaired: true)
     }
 }
 

@@ -36,7 +36,9 @@ extension Agent {
     private func flows(
         of endpoint: Endpoint, _ references: [RuleID: RuleReference]
     ) -> [LiveFlow] {
-        guard let tenure = tenures[endpoint.id], let state = holdings[endpoint.id]?.state else {
+        guard isAtRest(endpoint.id), let tenure = tenures[endpoint.id],
+            let state = holdings[endpoint.id]?.state
+        else {
             return []
         }
         do throws(NftablesError) {

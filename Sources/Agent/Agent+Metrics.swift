@@ -27,7 +27,9 @@ extension Agent {
         var readings: [NamespaceID: TrafficReading] = [:]
         var left = holdings.keys.sorted()[...]
         while !left.isEmpty {
-            try read(Array(left.prefix(Self.stride)), into: &readings)
+            let ids = left.prefix(Self.stride)
+            for id in ids { try await rest(of: id) }
+            try read(Array(ids), into: &readings)
             left = left.dropFirst(Self.stride)
             await Task.yield()
         }
@@ -35,6 +37,7 @@ extension Agent {
         let changed = Set(readings.keys).union(holdings.keys)
             .filter { readings[$0]?.generation != holdings[$0]?.generation }
         for id in changed { readings[id] = nil }
+        for id in changed { try await rest(of: id) }
         try read(changed.sorted(), into: &readings)
         readHostRefusals()
         if readings.count > Self.stride { trimAt = ContinuousClock.now + .seconds(1) }

@@ -5,6 +5,13 @@ internal import Nftables
 internal import Policy
 internal import Rules
 
+/// A namespace whose last name is gone, while its table can't be read yet.
+struct Departure {
+    let tenure: Tenure
+    let endpoint: EndpointName?
+    var rules: RuleTable
+}
+
 extension Agent {
     /// Finds namespaces that came and went; answers whether the topology may be another now.
     @discardableResult
@@ -135,17 +142,12 @@ extension Agent {
     private func leave(_ id: NamespaceID) {
         keeper?.drop(id)
         guard let tenure = tenures.removeValue(forKey: id) else { return }
-        if let holding = holdings.removeValue(forKey: id), let state = holding.state {
-            do {
-                let counts = try tenure.table.counts()
-                takeRefusals(counts, of: id)
-                carry(
-                    Carried(
-                        layer: .nftables, endpoint: endpointName(id), counts.rules,
-                        of: state.rules, refused: counts.totals))
-            } catch {
-                logger.error("last counts of \(observed[id]?.name ?? "\(id)"): \(error)")
-            }
+        let holding = holdings.removeValue(forKey: id)
+        let departure = Departure(
+            tenure: tenure, endpoint: endpointName(id), rules: holding?.state?.rules ?? [:])
+        if !isAtRest(id) { departures[id] = departure }
+        if holding?.state != nil {
+            if isAtRest(id) { takeLastCounts(departure, attributed: true) }
             ledger.tables?[id] = nil
             ledger.book.leave(id)
             saveSoon()
@@ -162,6 +164,25 @@ extension Agent {
         observed[id] = nil
         watchedRefusals[id] = nil
         refusalPaces[id] = nil
+    }
+
+    /// Keeps what a table has counted whose namespace has no name any more.
+    ///
+    /// - Parameters:
+    ///   - departure: The namespace.
+    ///   - attributed: Whether it is still known whose it was, for each refused flow.
+    func takeLastCounts(_ departure: Departure, attributed: Bool) {
+        let id = departure.tenure.id
+        do throws(NftablesError) {
+            let counts = try departure.tenure.table.counts()
+            if attributed { takeRefusals(counts, of: id) }
+            carry(
+                Carried(
+                    layer: .nftables, endpoint: departure.endpoint, counts.rules,
+                    of: departure.rules, refused: counts.totals))
+        } catch {
+            logger.error("last counts of \(departure.endpoint?.name ?? "\(id)"): \(error)")
+        }
     }
 
     private func take(_ tenure: Tenure) {

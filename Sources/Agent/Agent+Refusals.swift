@@ -67,13 +67,17 @@ extension Agent {
 
     private func readRefusals(of id: NamespaceID) {
         guard let tenure = tenures[id], holdings[id]?.state != nil else { return }
+        guard isAtRest(id) else {
+            watchedRefusals[id] = .now + Self.readingInterval
+            return
+        }
         do throws(NftablesError) {
             // Where another program has the packet log, nothing but looking tells.
             if tenure.log == nil { watchedRefusals[id] = .now + Self.readingInterval }
             let counts = try tenure.table.refusals()
             guard takeRefusals(counts, of: id) else { return }
             watchedRefusals[id] = ContinuousClock.now + Self.readingInterval
-            if counts.refused.count > Self.crowd { try forget(counts, of: id, tenure) }
+            if counts.refused.count > Self.crowd { forget(counts, of: id, tenure) }
         } catch {
             logger.error("refused flows of \(observed[id]?.name ?? "\(id)"): \(error)")
             watchedRefusals[id] = ContinuousClock.now + Self.readingInterval
@@ -81,14 +85,32 @@ extension Agent {
     }
 
     /// Makes room in the kernel; what was counted between reading and deleting comes with the echo.
-    private func forget(
-        _ counts: TableCounts, of id: NamespaceID, _ tenure: Tenure
-    ) throws(NftablesError) {
-        let final = try tenure.table.forget(Array(counts.refused.keys))
-        holdings[id]?.ruleset = try? tenure.table.generation()
-        takeRefusals(TableCounts(refused: final.refused), of: id)
-        ledger.book.leave(final.refused.keys.map { RefusalBook.Key(endpoint: id, flow: $0) })
-        saveInHaste()
+    private func forget(_ counts: TableCounts, of id: NamespaceID, _ tenure: Tenure) {
+        // There is room for many more, and another second to come.
+        guard underWay == nil else { return }
+        let flows = Array(counts.refused.keys)
+        write(to: [id]) { _ in
+            Result { () throws(NftablesError) in
+                (try tenure.table.forget(flows).refused, try? tenure.table.generation())
+            }
+        } then: {
+            $0.forgot($1, of: id, tenure)
+        }
+    }
+
+    private func forgot(
+        _ result: Result<([RefusedFlow: Count], RulesetGeneration?), NftablesError>,
+        of id: NamespaceID, _ tenure: Tenure
+    ) {
+        do throws(NftablesError) {
+            let (final, generation) = try result.get()
+            if tenures[id] === tenure { holdings[id]?.ruleset = generation }
+            takeRefusals(TableCounts(refused: final), of: id)
+            ledger.book.leave(final.keys.map { RefusalBook.Key(endpoint: id, flow: $0) })
+            saveInHaste()
+        } catch {
+            logger.error("refused flows of \(observed[id]?.name ?? "\(id)"): \(error)")
+        }
     }
 
     /// Takes a reading into the book and tells who listens; answers whether anything was new.

@@ -129,8 +129,9 @@ extension Agent {
 
     func status(_ endpoint: Endpoint) -> EndpointStatus {
         let holding = holdings[endpoint.id]
+        let problem = waiting(endpoint.id) ?? holding?.problem
         let state: EndpointStatus.State =
-            if holding?.problem != nil {
+            if problem != nil {
                 .dirty
             } else if configuration.hostFilter == .only {
                 guarded.contains(endpoint.id) && hostFilterProblem == nil ? .enforced : .unknown
@@ -148,7 +149,7 @@ extension Agent {
             addresses: endpoint.addresses,
             generation: holding?.presence == .owned
                 ? holding?.generation : outsideGenerations[endpoint.id],
-            lastError: holding?.problem ?? compilation.errors[endpoint.id]?.description
+            lastError: problem ?? compilation.errors[endpoint.id]?.description
                 ?? unguarded(endpoint.id))
     }
 

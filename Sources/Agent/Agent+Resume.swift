@@ -10,7 +10,7 @@ internal import Synchronization
 extension Agent {
     /// Whether everything was read once, and what differed was written.
     public var isInForce: Bool {
-        isReady && (!inputs.accepted.files.isEmpty || inputs.errors.isEmpty)
+        isReady && underWay == nil && (!inputs.accepted.files.isEmpty || inputs.errors.isEmpty)
     }
 
     /// Whether the kernel is known to hold what the files say.
@@ -131,7 +131,7 @@ extension Agent {
     /// What a later agent may compare; nil while something is not as the files say.
     func checkpoint() -> Checkpoint? {
         let moment = clock()
-        guard isReady, configuration.hostFilter == .off, inputs.errors.isEmpty,
+        guard isReady, underWay == nil, configuration.hostFilter == .off, inputs.errors.isEmpty,
             inputs.isUpToDate(at: moment),
             unsettled.isEmpty, refusedEntries.isEmpty, configuration.pids.isEmpty,
             let origin = Checkpoint.currentOrigin

@@ -66,6 +66,10 @@ extension Agent {
         let end = now + .milliseconds(2)
         for id in unsurveyed.filter({ $0.value.due <= now }).keys.sorted() {
             let start = ContinuousClock.now
+            guard isAtRest(id) else {
+                unsurveyed[id]?.due = start + .milliseconds(100)
+                continue
+            }
             let caller = endpoint(id).map { Caller.tenant($0.tenant) } ?? .nobody
             if let paid = callerPaces[caller]?.next(start), paid > start {
                 unsurveyed[id]?.due = paid
@@ -236,7 +240,7 @@ extension Agent {
 
     /// Asks the kernel whether the table is still ours, where nobody knows what was done.
     private func checkOwnTable(of id: NamespaceID) {
-        guard let tenure = tenures[id], holdings[id]?.presence == .owned,
+        guard isAtRest(id), let tenure = tenures[id], holdings[id]?.presence == .owned,
             (try? tenure.table.isOwned()) == false
         else { return }
         repair(id, OpenDrift(change: "the table was another's or gone", heard: .now))

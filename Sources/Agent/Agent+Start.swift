@@ -47,7 +47,8 @@ extension Agent {
         } else {
             rebuild()
         }
-        reconciled.store(isInForce || ledger.generation > 0, ordering: .releasing)
+        reconciled.store(
+            underWay == nil && (isInForce || ledger.generation > 0), ordering: .releasing)
         saveSoon()
         keep(unkept)
         unkept = [:]

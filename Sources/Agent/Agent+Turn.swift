@@ -59,7 +59,11 @@ extension Agent {
             }
         }
         if looksForNamespaces { needsRebuild = namespacesChanged() || needsRebuild }
-        if needsRebuild { rebuild() }
+        if needsRebuild {
+            accountable = callers
+            rebuild()
+            accountable = []
+        }
         charge(callers, from: start)
     }
 

@@ -69,6 +69,14 @@ public actor Agent {
             endpoints: [], host: AddressSet(), local: AddressSet(), conflicts: [], unknown: []))
     var holdings: [NamespaceID: Holding] = [:]
     var retryAt: ContinuousClock.Instant?
+    nonisolated let writer = TableWriter()
+    /// What is being written while the loop goes on.
+    var underWay: UnderWay?
+    var departures: [NamespaceID: Departure] = [:]
+    /// When that last took longer than the loop waits.
+    var heldUpAt: ContinuousClock.Instant?
+    /// Whose doing it is that something has to be written now.
+    var accountable: Set<Caller> = []
     /// What somebody did to tables that are not mended yet, in words.
     var drift: [NamespaceID: OpenDrift] = [:]
     var driftBook: DriftBook

@@ -12,6 +12,9 @@ public enum NftablesError: Error, Sendable {
     case malformed(String)
     /// Somebody changes the namespace's rulesets all the time, and the table has no owner.
     case restless
+    /// Somebody's own changes in the namespace, or in two at a time of any, go on for long: the kernel takes no
+    /// others meanwhile.
+    case heldUp(namespace: String)
     /// The batch was sent and the answer was lost; the kernel has to be read again.
     case answerLost
 }
@@ -29,6 +32,11 @@ extension NftablesError: CustomStringConvertible {
             """
         case .malformed(let what): "the kernel's answer can't be read: \(what)"
         case .restless: "20 dumps in a row were interrupted by changes"
+        case .heldUp(let namespace):
+            """
+            the kernel is held up by somebody's changes to rulesets of their own: nothing is known of '\(namespace)'
+              fix: see 'nft monitor' in the namespaces; memory limits of control groups bound such changes
+            """
         case .answerLost:
             "the kernel's answer was lost (socket buffer full); the table is read again"
         }

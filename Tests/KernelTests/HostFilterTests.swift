@@ -259,7 +259,7 @@ extension Rig {
             .init(begun: begun, inForce: monotonicTime()))
     }
 
-    fileprivate func withGuards(
+    func withGuards(
         _ mode: HostFilterMode, _ attachment: HostFilterAttachment = .auto,
         _ work: (RunningAgent) async throws -> Void
     ) async throws {

@@ -11,6 +11,8 @@ final class Noise: Sendable {
         case tables
         /// Tables of many chains come and go: long lists, and long transactions.
         case chains
+        /// A table of very many rules comes and goes within one transaction, which takes about a second.
+        case giants
     }
 
     private let made = Mutex(0)
@@ -27,7 +29,14 @@ final class Noise: Sendable {
             let box = NoiseSocketBox(socket)
             let worker = Worker { [self] in
                 let name = "noise\(number)"
+                let giant = kind == .giants ? NoiseSocket.giant(name) : []
+                if kind == .giants { try box.socket.makeRoom() }
                 while !isStopping.withLock({ $0 }), monotonicTime() < end {
+                    guard kind != .giants else {
+                        try box.socket.send(giant)
+                        made.withLock { $0 += 1 }
+                        continue
+                    }
                     try box.socket.transact(kind.coming(name))
                     try box.socket.transact([NoiseSocket.table(name, isDeletion: true)])
                     made.withLock { $0 += 2 }
@@ -114,7 +123,46 @@ private struct NoiseSocket: ~Copyable, Sendable {
                 [1, 0, 0, 0] + message.attributes)
         }
         bytes += Self.message(0x11, 0, [0, 0, 0, 10])
-        try check("send") { send(descriptor.rawValue, bytes, bytes.count, 0) }
+        try send(bytes)
+    }
+
+    /// A transaction that ends where it began, and takes the kernel long.
+    static func giant(_ name: String) -> [UInt8] {
+        // NFT_MSG_NEWRULE; NFTA_RULE_TABLE is 1, NFTA_RULE_CHAIN is 2.
+        let rule = Self.message(
+            10 << 8 | 6, Self.create | Self.append,
+            [1, 0, 0, 0] + Self.text(1, name) + Self.text(2, "c"))
+        var bytes = Self.message(0x10, 0, [0, 0, 0, 10])
+        for message in [Self.table(name, isDeletion: false), Self.chain("c", of: name)] {
+            bytes += Self.message(
+                10 << 8 | UInt16(message.type), message.flags, [1, 0, 0, 0] + message.attributes)
+        }
+        let rules = Array(repeating: rule, count: 1000).flatMap(\.self)
+        bytes.reserveCapacity(bytes.count + rules.count * 1000)
+        for _ in 0..<Self.thousandsOfRules { bytes += rules }
+        let end = Self.table(name, isDeletion: true)
+        bytes += Self.message(
+            10 << 8 | UInt16(end.type), end.flags | 4, [1, 0, 0, 0] + end.attributes)
+        bytes += Self.message(0x11, 0, [0, 0, 0, 10])
+        return bytes
+    }
+
+    /// Lets messages be as large as they come.
+    func makeRoom() throws {
+        var size = CInt(1 << 30)
+        try check("setsockopt") {
+            setsockopt(
+                descriptor.rawValue, SOL_SOCKET, SO_SNDBUFFORCE, &size,
+                socklen_t(MemoryLayout<CInt>.size))
+        }
+    }
+
+    private static let thousandsOfRules = 100
+    /// NLM_F_APPEND.
+    private static let append: UInt16 = 0x800
+
+    func send(_ bytes: [UInt8]) throws {
+        try check("send") { Glibc.send(descriptor.rawValue, bytes, bytes.count, 0) }
         var answer = [UInt8](repeating: 0, count: 4096)
         let size = try check("recv") { recv(descriptor.rawValue, &answer, answer.count, 0) }
         guard size >= 20, answer[16..<20].allSatisfy({ $0 == 0 }) else {

@@ -71,8 +71,8 @@ final class RunningAgent: Sendable {
     }
 
     /// Waits until every namespace of a tenant is as the policies want it.
-    func settle() async throws {
-        try await wait(for: "all endpoints enforced") {
+    func settle(_ limit: Duration = .seconds(10)) async throws {
+        try await wait(for: "all endpoints enforced", within: limit) {
             let endpoints = await agent.status().endpoints
             return !endpoints.isEmpty && endpoints.allSatisfy { $0.state == .enforced }
         }
