@@ -9,7 +9,9 @@ import subprocess
 import time
 
 import clocks
-from stage import NAMES, Stage, Wrong
+from memory import MemoryGroup
+from packets import Packets
+from stage import NAMES, Stage, Wrong, policy
 from tell import say
 from places import LIBC
 
@@ -259,6 +261,34 @@ def memory(stage):
     return f"ended by {signal.Signals(-code).name}" if code < 0 else f"ended with {code}"
 
 
+def out_of_memory(stage):
+    """Killed by the kernel in the middle of a change that takes more memory than there is; packets flow meanwhile."""
+    path = os.path.join(stage.policies, "large.yaml")
+    stage.stop()
+    with MemoryGroup() as group:
+        stage.start(before=group.join)
+        stage.wait_ready()
+        stage.wait("all enforced", stage.is_well)
+        packets = Packets(stage)
+        try:
+            time.sleep(0.3)
+            group.leave(256 << 10)
+            with open(path, "w", encoding="utf-8") as file:
+                file.write(policy("large", "red", "tenant: blue", list(range(10_000, 50_000, 2))))
+            stage.agent.wait(30)
+            time.sleep(0.3)
+            kills = group.kills()
+            os.remove(path)
+            stage.fresh()
+            time.sleep(0.3)
+            passed, lost, sent = packets.tally()
+        finally:
+            packets.close()
+    if not kills or passed or lost:
+        raise Wrong(f"killed {kills} times; {passed} forbidden packets passed, {lost} allowed were lost")
+    return f"killed in the middle of a change; of {sum(sent.values())} packets none passed or was lost that shouldn't"
+
+
 CASES = {
     "a policy file of 1 GB": file_that(giant, "too large"),
     "a pipe in place of a policy file": file_that(os.mkfifo, "pipe"),
@@ -273,6 +303,7 @@ CASES = {
     "namespaces that vanish, names of every byte": vanishing,
     "a second agent": two_agents,
     "memory short": memory,
+    "killed for want of memory": out_of_memory,
     "no room for the state": full_disk,
     "file systems that are read-only": read_only,
     "clocks that jump": clocks.jumping,
