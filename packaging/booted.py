@@ -93,6 +93,8 @@ class Host:
         self.machine.run("systemctl", "daemon-reload")
 
     def write_policies(self):
+        # What an operator left behind who has purged the package.
+        self.machine.run("rm", "/etc/ringfence/policies/mine.yaml")
         self.save("tenants.yaml", "\n---\n".join(
             f"apiVersion: ringfence/v1\nkind: Tenant\nname: {name}\n"
             f"endpoints: [{{namespace: '{name}-*'}}]" for name in ("red", "blue")))
@@ -110,26 +112,47 @@ class Host:
 
 
 class Owners:
-    """Whether an endpoint's table had an owner whenever it was looked at."""
+    """Whether an endpoint's table had an owner whenever it was looked at, and how often the rulesets changed."""
 
-    def __init__(self, host):
-        self.host, self.looks, self.without, self.running = host, 0, 0, True
-        self.thread = threading.Thread(target=self.look)
+    def __init__(self, host, what):
+        self.host, self.what = host, what
+        self.path = host.path(NAMES[0])
+        self.looks = self.without = 0
+        self.running = True
+
+    def __enter__(self):
+        self.monitor = subprocess.Popen(["nsenter", f"--net={self.path}", "nft", "monitor"],
+                                        stdout=subprocess.PIPE, text=True)
+        self.thread = threading.Thread(target=self.look, daemon=True)
         self.thread.start()
+        time.sleep(0.3)
+        return self
 
     def look(self):
-        path = self.host.path(NAMES[0])
         while self.running:
             listed = subprocess.run(
-                ["nsenter", f"--net={path}", "nft", "list", "table", "inet", "ringfence"],
+                ["nsenter", f"--net={self.path}", "nft", "list", "table", "inet", "ringfence"],
                 capture_output=True, text=True, check=False, timeout=20)
-            self.looks += 1
             self.without += "flags owner" not in listed.stdout
+            self.looks += 1
 
-    def end(self):
+    def __exit__(self, kind, *_):
         self.running = False
-        self.thread.join()
-        return self.without
+        self.thread.join(30)
+        if kind is None:
+            # A change that is somebody's for certain, so that a monitor that heard of none heard nothing.
+            nft = ["nsenter", f"--net={self.path}", "nft"]
+            for word in ("add", "delete"):
+                subprocess.run([*nft, word, "table", "inet", "witness"], check=True)
+            time.sleep(0.3)
+        self.monitor.kill()
+        heard = self.monitor.communicate()[0]
+        if kind is None:
+            changes = len(re.findall(r"^# new generation", heard, flags=re.M)) - 2
+            say(self.host.measures, f"{self.what}: looks at a table that had no owner, of {self.looks}",
+                "looks", 0, self.without, self.without == 0 and self.looks > 3)
+            say(self.host.measures, f"{self.what}: changes of its rulesets", "changes", 0, changes,
+                changes == 0)
 
 
 def check_booted(root, first, second, measures):
@@ -153,7 +176,7 @@ def check_start(host, package):
               host.show("ActiveState") == "active" and host.show("UnitFileState") == "enabled",
               host.journal())
     host.write("/etc/ringfence/agent.yaml", "hostFilter: on\n")
-    # A call that the unit's filter refuses is the end of the agent: so nothing is refused unseen.
+    # A call that the unit's list doesn't have is the end of the agent: so none is refused unseen.
     host.drop_in("strict", "SystemCallErrorNumber=kill")
     done = host.machine.run("systemctl", "restart", UNIT)
     host.true("starts with the host filter", done.returncode == 0, host.journal())
@@ -197,6 +220,13 @@ def check_running(host, packets, second):
     check_upgrade(host, packets, second)
     check_hang(host, packets)
     check_stop(host, packets)
+    check_listen(host)
+    check_no_policies(host, packets)
+    heard = host.journal()
+    wrong = [line for line in heard.split("\n")
+             if re.search(r"ringfence\[\d+\]: .*(fail|denied|not permitted)", line, flags=re.I)]
+    host.true("the journal tells of nothing that failed", not wrong and "generation" in heard,
+              "\n".join(wrong[:20]))
     done = host.machine.run("dpkg", "--remove", "ringfence")
     host.true("is removed while it runs", done.returncode == 0 and not host.show("MainPID").strip("0"),
               done.stdout + done.stderr)
@@ -238,32 +268,60 @@ def restarted(host, before):
 
 def check_killed(host, packets):
     before = int(host.show("NRestarts"))
-    owners = Owners(host)
-    with subprocess.Popen(["nsenter", f"--net={host.path(NAMES[0])}", "nft", "monitor"],
-                          stdout=subprocess.PIPE, text=True) as monitor:
-        time.sleep(0.3)
+    with Owners(host, "killed"):
         os.kill(pid_outside(host), 9)
         host.true("killed: systemd starts the next agent", restarted(host, before), host.journal())
         time.sleep(0.3)
-        monitor.terminate()
-        changes = len(re.findall(r"^# new generation", monitor.stdout.read(), flags=re.M))
-    without = owners.end()
-    say(host.measures, f"killed: looks at a table that had no owner, of {owners.looks}", "looks", 0,
-        without, without == 0 and owners.looks > 0)
-    say(host.measures, "killed: changes that the next agent writes", "changes", 0, changes, changes == 0)
     host.tally("killed", packets)
+    before = int(host.show("NRestarts"))
+    for _ in range(10):
+        host.waited(lambda: host.show("MainPID") != "0")
+        os.kill(pid_outside(host), 9)
+        time.sleep(0.1)
+    host.true("killed ten times in a row: started again each time",
+              host.waited(lambda: int(host.show("NRestarts")) >= before + 10
+                          and host.show("ActiveState") == "active", 60), host.journal()[-3000:])
+    host.tally("killed ten times in a row", packets)
 
 
 def check_upgrade(host, packets, package):
-    before, owners = pid_outside(host), Owners(host)
-    done = host.machine.run("dpkg", "--install", "--force-confold", package)
-    without = owners.end()
+    before = pid_outside(host)
+    with Owners(host, "upgraded"):
+        done = host.machine.run("dpkg", "--install", "--force-confold", package)
     host.true("an upgrade replaces the agent that runs",
               done.returncode == 0 and host.show("ActiveState") == "active"
               and pid_outside(host) != before, done.stdout + done.stderr)
-    say(host.measures, f"upgraded: looks at a table that had no owner, of {owners.looks}", "looks", 0,
-        without, without == 0 and owners.looks > 0)
     host.tally("upgraded", packets)
+
+
+def check_listen(host):
+    """A port of the loopback interface, with the drop-in that the package brings."""
+    host.write("/etc/ringfence/agent.yaml", "hostFilter: on\nlisten: 127.0.0.1:9464\n")
+    host.drop_in("listen", "")
+    host.machine.run("cp", "/usr/share/doc/ringfence/examples/listen.conf",
+                     f"/run/systemd/system/{UNIT}.d/listen.conf")
+    host.machine.run("systemctl", "daemon-reload")
+    host.machine.run("systemctl", "restart", UNIT)
+    ask = "import urllib.request as u; print(u.urlopen('http://127.0.0.1:9464/metrics', timeout=10).read().decode())"
+    done = subprocess.run(["nsenter", f"--net=/proc/{host.machine.init}/ns/net", sys.executable, "-c", ask],
+                          capture_output=True, text=True, check=False)
+    host.true("answers on a port with examples/listen.conf", "ringfence_rule_packets_total" in done.stdout,
+              done.stderr[-500:] + host.journal()[-2000:])
+
+
+def check_no_policies(host, packets):
+    """All policy files with mistakes, and nothing kept of what they were."""
+    host.machine.run("systemctl", "stop", UNIT)
+    good = f"/proc/{host.machine.init}/root/etc/ringfence/policies"
+    host.machine.run("sh", "-c", "rm -rf /var/lib/ringfence/*; mv /etc/ringfence/policies /etc/ringfence/good")
+    host.save("bad.yaml", "kind: [\n")
+    done = host.machine.run("systemctl", "start", UNIT, patience=60)
+    host.true("no policy file can be read: the service is ready, and says so",
+              done.returncode == 0 and "mistake" in host.show("StatusText"), host.show("StatusText"))
+    host.tally("no policy file can be read", packets)
+    host.machine.run("sh", "-c", "rm -rf /etc/ringfence/policies; mv /etc/ringfence/good /etc/ringfence/policies")
+    host.true("and follows when one can", host.waited(lambda: "2 of 2" in host.show("StatusText"))
+              and os.path.exists(os.path.join(good, "ring.yaml")), host.show("StatusText"))
 
 
 def check_hang(host, packets):

@@ -56,6 +56,7 @@ def fill(tree, program, version):
     os.symlink("../../bin/ringfence", tree.path("usr/lib/cni/ringfence-cni"))
     tree.copy(os.path.join(HERE, "ringfence.service"), "lib/systemd/system/ringfence.service")
     tree.copy(os.path.join(HERE, "ringfence.default"), "etc/default/ringfence")
+    tree.copy(os.path.join(HERE, "listen.conf"), "usr/share/doc/ringfence/examples/listen.conf")
     tree.copy(os.path.join(HERE, "ringfence.logrotate"), "etc/logrotate.d/ringfence")
     tree.copy(os.path.join(HERE, "agent.yaml"), "etc/ringfence/agent.yaml")
     os.makedirs(os.path.join(tree.root, "etc/ringfence/policies"))

@@ -3,6 +3,7 @@
 import os
 import signal
 import subprocess
+import sys
 import tempfile
 import time
 
@@ -16,7 +17,8 @@ mount --bind "$root" "$root"
 mount -t proc proc "$root/proc"
 mount --bind "$root/proc/sys" "$root/proc/sys"
 mount -o remount,ro,bind "$root/proc/sys"
-mount -t sysfs sysfs "$root/sys"
+mount --bind /dev/null "$root/proc/sysrq-trigger"
+mount -t sysfs -o ro sysfs "$root/sys"
 mount -t cgroup2 cgroup2 "$root/sys/fs/cgroup"
 mount -t bpf -o mode=0700 bpf "$root/sys/fs/bpf"
 mount -t tmpfs -o mode=755 tmpfs "$root/run"
@@ -40,16 +42,30 @@ class Silent(Exception):
     """The machine does not come up."""
 
 
+def remove(folder, attempts=100):
+    """Removes a control group, whose processes may still be ending."""
+    for left in range(attempts, 0, -1):
+        try:
+            return os.rmdir(folder)
+        except OSError:
+            if left == 1:
+                raise
+            time.sleep(0.05)
+
+
 class Machine:
     def __init__(self, root):
-        self.mounted = None
-        self.group = self.make_group()
+        self.mounted = self.group = self.outer = self.init = None
         self.log = tempfile.TemporaryFile()
-        self.outer = subprocess.Popen(
-            ["unshare", "--mount", "--pid", "--uts", "--ipc", "--net", "--cgroup", "--fork",
-             "--kill-child", "sh", "-c", RAISE, "sh", root],
-            stdin=subprocess.DEVNULL, stdout=self.log, stderr=self.log, preexec_fn=self.join)
+        # Whoever ends this process by a signal ends the machine as well.
+        for one in (signal.SIGTERM, signal.SIGHUP):
+            signal.signal(one, lambda number, _: sys.exit(128 + number))
         try:
+            self.group = self.make_group()
+            self.outer = subprocess.Popen(
+                ["unshare", "--mount", "--pid", "--uts", "--ipc", "--net", "--cgroup", "--fork",
+                 "--kill-child", "sh", "-c", RAISE, "sh", root],
+                stdin=subprocess.DEVNULL, stdout=self.log, stderr=self.log, preexec_fn=self.join)
             self.init = self.find_init()
             self.wait()
         except BaseException:
@@ -114,19 +130,15 @@ class Machine:
 
     def leave(self):
         # The end of its first process ends all others in there, and its namespaces.
-        try:
-            os.kill(self.init, signal.SIGKILL)
-        except (AttributeError, ProcessLookupError):
-            self.outer.kill()
-        self.outer.wait()
+        if self.outer:
+            try:
+                os.kill(self.init or self.outer.pid, signal.SIGKILL)
+            except ProcessLookupError:
+                pass
+            self.outer.wait(60)
         self.log.close()
-        for folder, _, _ in os.walk(self.group, topdown=False):
-            for _ in range(100):
-                try:
-                    os.rmdir(folder)
-                    break
-                except OSError:
-                    time.sleep(0.05)
+        for folder, _, _ in os.walk(self.group or "", topdown=False):
+            remove(folder)
         if self.mounted:
             subprocess.run(["umount", "--lazy", self.mounted], check=False)
             os.rmdir(self.mounted)

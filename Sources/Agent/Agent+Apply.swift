@@ -85,8 +85,13 @@ extension Agent {
         let hadFailed: Bool
 
         /// Comes into force on some thread; what is counted is written down at every step.
-        func apply() -> Outcome {
+        func apply(_ progress: TableWriter.Progress) -> Outcome {
             var outcome = Outcome()
+            defer { progress.step() }
+            guard !progress.isOutdated else {
+                outcome.isSkipped = true
+                return outcome
+            }
             do throws(NftablesError) {
                 let changes = wanted.changes(from: held)
                 // Whoever listens has the kernel make a message of each element.
@@ -118,6 +123,8 @@ extension Agent {
         /// Whether somebody listened meanwhile for what others do.
         var wasHeard = false
         var error: NftablesError?
+        /// Whether nothing was done, since something else is wanted by now.
+        var isSkipped = false
     }
 
     /// Brings the endpoints into their wanted state: one transaction each, and none for those that
@@ -154,40 +161,43 @@ extension Agent {
         // and where an earlier agent was killed before it could write down which generation it was.
         guard !work.isEmpty || ledger.generation == 0 else { return }
         for work in work where work.presence == .damaged { salvage(work.id, work.tenure) }
-        let times = Times(start: start, reading: readTime, compiling: compileTime)
+        let isNew = ledger.generation == 0 || work.contains { $0.held != $0.wanted }
+        let batch = Batch(
+            work: work, news: isNew ? takeNews() : nil, start: start, reading: readTime,
+            compiling: compileTime)
         write(to: Set(work.map(\.id))) { progress in
-            concurrently(work.count) { index in
-                defer { progress.step() }
-                return work[index].apply()
-            }
+            concurrently(work.count) { work[$0].apply(progress) }
         } then: {
-            $0.conclude(work, $1, times)
+            $0.conclude(batch, $1)
         }
     }
 
-    private struct Times: Sendable {
+    /// What is written at once.
+    private struct Batch: Sendable {
+        let work: [Work]
+        /// What the generation is to be known by; nil where it is none.
+        let news: GenerationNews?
         let start: ContinuousClock.Instant
         let reading: Duration
         let compiling: Duration
     }
 
     /// Takes in what became of a change.
-    private func conclude(_ work: [Work], _ results: [Outcome], _ times: Times) {
-        let applyTime = ContinuousClock.now - times.start
-        let isNew = ledger.generation == 0 || work.contains { $0.held != $0.wanted }
-        if isNew { beginGeneration() }
-        for (work, result) in zip(work, results) { finish(work, result) }
+    private func conclude(_ batch: Batch, _ results: [Outcome]) {
+        let applyTime = ContinuousClock.now - batch.start
+        if batch.news != nil { beginGeneration() }
+        for (work, result) in zip(batch.work, results) { finish(work, result) }
         lastApply = ApplyStatus(
-            finished: self.clock(), changedEndpoints: work.count,
-            readMilliseconds: times.reading.milliseconds,
-            compileMilliseconds: times.compiling.milliseconds,
+            finished: self.clock(), changedEndpoints: batch.work.count,
+            readMilliseconds: batch.reading.milliseconds,
+            compileMilliseconds: batch.compiling.milliseconds,
             applyMilliseconds: applyTime.milliseconds)
-        if isNew, let lastApply { noteGeneration(lastApply) }
+        if let news = batch.news, let lastApply { noteGeneration(lastApply, news) }
         if isInForce { reconciled.store(true, ordering: .releasing) }
         logger.info(
-            isNew ? "generation \(ledger.generation)" : "tables taken over",
+            batch.news != nil ? "generation \(ledger.generation)" : "tables taken over",
             metadata: [
-                "endpoints": "\(work.count)", "compile": "\(times.compiling)",
+                "endpoints": "\(batch.work.count)", "compile": "\(batch.compiling)",
                 "apply": "\(applyTime)",
             ])
         saveSoon()
@@ -215,7 +225,7 @@ extension Agent {
             finished: self.clock(), changedEndpoints: ids.count,
             readMilliseconds: readTime.milliseconds, compileMilliseconds: compileTime.milliseconds,
             applyMilliseconds: (end - start).milliseconds)
-        if let lastApply { noteGeneration(lastApply) }
+        if let lastApply { noteGeneration(lastApply, takeNews()) }
         logger.info(
             "generation \(ledger.generation)",
             metadata: [
@@ -252,8 +262,12 @@ extension Agent {
     }
 
     private func finish(_ work: Work, _ outcome: Outcome) {
+        if outcome.isSkipped {
+            skipped.insert(work.id)
+            return
+        }
         var carried = Carried(
-            layer: .nftables, endpoint: endpointName(work.id), outcome.retired.rules,
+            layer: .nftables, endpoint: work.witness.endpoint, outcome.retired.rules,
             of: work.held?.rules ?? [:])
         guard tenures[work.id] === work.tenure else {
             if outcome.error == nil { departures[work.id]?.rules = work.wanted.rules }
@@ -279,7 +293,8 @@ extension Agent {
         }
         if !outcome.wasHeard || otherTables[work.id] == nil { surveySoon(work.id) }
         carry(carried, of: work.id)
-        tellDrift(of: work.id, isRepaired: outcome.error == nil)
+        // What was heard of meanwhile is looked at next.
+        if !doubted.contains(work.id) { tellDrift(of: work.id, isRepaired: outcome.error == nil) }
     }
 
     /// Leaves a copy of the socket that owns the table with the service manager.
@@ -312,9 +327,12 @@ extension Agent {
             holdings[tenure.id] =
                 try persistently { () throws(NftablesError) in try Holding(reading: tenure) }
                 ?? Holding(presence: .absent, state: nil)
+            if refusedEntries.removeValue(forKey: tenure.id) != nil, isReady { finishUnfinished() }
         } catch {
             holdings[tenure.id]?.problem = "\(error)"
-            retryAt = ContinuousClock.now + .milliseconds(500)
+            let pause =
+                if case .owned = error { Self.refusedPause } else { Duration.milliseconds(500) }
+            retryAt = ContinuousClock.now + pause
         }
     }
 }

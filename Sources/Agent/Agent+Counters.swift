@@ -22,13 +22,14 @@ extension Agent {
         var readings: [NamespaceID: Reading] = [:]
         for (index, id) in holdings.keys.sorted().enumerated() {
             if index % Self.stride == Self.stride - 1 { await Task.yield() }
-            try await rest(of: id)
+            try await rest(of: [id])
             readings[id] = try reading(of: id)
         }
-        for id in Set(readings.keys).union(holdings.keys)
-        where readings[id]?.generation != holdings[id]?.generation {
-            try await rest(of: id)
-            readings[id] = try reading(of: id)
+        try await readAgain {
+            Set(readings.keys).union(holdings.keys)
+                .filter { readings[$0]?.generation != holdings[$0]?.generation }
+        } _: {
+            for id in $0 { readings[id] = try reading(of: id) }
         }
         readHostRefusals()
         return report(readings)

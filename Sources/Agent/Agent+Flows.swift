@@ -19,6 +19,7 @@ extension Agent {
         for endpoint in wanted {
             // Each reading walks the whole machine's connections: others get their turn.
             await Task.yield()
+            try? await rest(of: [endpoint.id])
             let found = self.flows(of: endpoint, references)
             let room = question.limit - flows.count
             flows += found.prefix(max(room, 0))

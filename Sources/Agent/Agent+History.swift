@@ -6,6 +6,14 @@ internal import Policy
 public import Reports
 internal import Store
 
+/// What led to a generation.
+struct GenerationNews: Sendable {
+    let files: [String: String]
+    let changes: [FileChange]
+    /// When the oldest of the changes was saved.
+    let saved: ContinuousClock.Instant?
+}
+
 extension Agent {
     /// Generations, lives of agents and drift, the latest first: so many of each at most.
     public func history(limit: Int) async throws -> HistoryReport {
@@ -80,20 +88,27 @@ extension Agent {
         }
     }
 
+    /// What the generation that is about to be written is to be known by.
+    func takeNews() -> GenerationNews {
+        defer {
+            savedAt = nil
+            fileChanges = []
+        }
+        return GenerationNews(files: digests, changes: fileChanges, saved: savedAt)
+    }
+
     /// A generation is in force.
-    func noteGeneration(_ apply: ApplyStatus) {
+    func noteGeneration(_ apply: ApplyStatus, _ news: GenerationNews) {
         applyTimes.record(apply.applyMilliseconds / 1000)
-        if let saved = savedAt, !fileChanges.isEmpty {
+        if let saved = news.saved, !news.changes.isEmpty {
             savedToEnforced.record((ContinuousClock.now - saved).milliseconds / 1000)
         }
-        savedAt = nil
         let record = GenerationRecord(
             number: ledger.generation, applied: apply.finished,
             changedEndpoints: apply.changedEndpoints, readMilliseconds: apply.readMilliseconds,
             compileMilliseconds: apply.compileMilliseconds,
-            applyMilliseconds: apply.applyMilliseconds, files: digests, changes: fileChanges,
+            applyMilliseconds: apply.applyMilliseconds, files: news.files, changes: news.changes,
             errors: inputs.diagnostics.map(\.description))
-        fileChanges = []
         store.record(record)
         tell(.generation(record))
     }

@@ -161,7 +161,11 @@ extension Agent {
     private func stand(
         _ posts: [Post: NamespaceID], _ filter: HostFilter
     ) throws(BPFError) {
-        let failures = try inHostNamespace { () throws(BPFError) in try filter.guardPosts(posts) }
+        // What can't be looked at is as it was.
+        let spared = Set(refusedEntries.keys.compactMap { filter.knownNumber(of: $0) })
+        let failures = try inHostNamespace { () throws(BPFError) in
+            try filter.guardPosts(posts, sparing: spared)
+        }
         for (interface, error) in failures {
             logger.error("the host filter can't stand at interface \(interface): \(error)")
         }

@@ -28,17 +28,19 @@ extension Agent {
         var left = holdings.keys.sorted()[...]
         while !left.isEmpty {
             let ids = left.prefix(Self.stride)
-            for id in ids { try await rest(of: id) }
+            try await rest(of: ids)
             try read(Array(ids), into: &readings)
             left = left.dropFirst(Self.stride)
             await Task.yield()
         }
         // What was changed meanwhile has handed its old counts to the ledger.
-        let changed = Set(readings.keys).union(holdings.keys)
-            .filter { readings[$0]?.generation != holdings[$0]?.generation }
-        for id in changed { readings[id] = nil }
-        for id in changed { try await rest(of: id) }
-        try read(changed.sorted(), into: &readings)
+        try await readAgain {
+            Set(readings.keys).union(holdings.keys)
+                .filter { readings[$0]?.generation != holdings[$0]?.generation }
+        } _: {
+            for id in $0 { readings[id] = nil }
+            try read($0.sorted(), into: &readings)
+        }
         readHostRefusals()
         if readings.count > Self.stride { trimAt = ContinuousClock.now + .seconds(1) }
         return measured(readings)

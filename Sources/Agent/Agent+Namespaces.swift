@@ -76,6 +76,9 @@ extension Agent {
         }
     }
 
+    /// How long a table is left alone that is another's.
+    static let refusedPause = Duration.seconds(2)
+
     /// Opens the host namespace, which is watched for its addresses only.
     func enterHost() throws {
         let namespace =
@@ -99,11 +102,13 @@ extension Agent {
     func enter(_ found: [NamespaceSource.Found], as left: [NamespaceID: Checkpoint.Table] = [:]) {
         let first = lastSlot + 1
         lastSlot += UInt64(found.count)
+        let isWithoutTable = configuration.hostFilter != .off
         let entries = concurrently(found.count) { [keeper, hostNamespace] index in
             Result { () throws(Entry.Failure) in
                 try Entry(
                     found[index], slot: first + UInt64(index), keeper: keeper,
-                    host: hostNamespace, left: left[found[index].id])
+                    host: hostNamespace, left: left[found[index].id],
+                    isWithoutTable: isWithoutTable)
             }
         }
         for (entry, found) in zip(entries, found) {
@@ -116,6 +121,7 @@ extension Agent {
                 refusedEntries[found.id] = nil
                 if let holding = entry.holding { holdings[found.id] = holding }
                 credit(entry.leftovers, of: found.id)
+                if let refusal = entry.refusal { tableRefused(found.id, refusal) }
             case .failure(let failure):
                 credit(failure.leftovers, of: found.id)
                 refuse(found, failure.reason)
@@ -138,6 +144,18 @@ extension Agent {
         planToLookAgain()
     }
 
+    /// Goes on without the table of a namespace, which is tried again; where the host filter is the only layer, what
+    /// stands in the namespace is whoever's it is.
+    private func tableRefused(_ id: NamespaceID, _ error: NftablesError) {
+        let name = observed[id]?.name ?? "\(id)"
+        logger.warning("\(name): only the host filter stands before it: \(error)")
+        guard configuration.hostFilter != .only else { return }
+        refusedEntries[id] = "\(error)"
+        holdings[id] = Holding(
+            presence: .absent, state: nil, problem: "\(error)", isDoubtful: true)
+        retryAt = .now + Self.refusedPause
+    }
+
     /// Reads the last counts of a namespace whose last name is gone, and lets it go.
     private func leave(_ id: NamespaceID) {
         keeper?.drop(id)
@@ -146,6 +164,7 @@ extension Agent {
         let departure = Departure(
             tenure: tenure, endpoint: endpointName(id), rules: holding?.state?.rules ?? [:])
         if !isAtRest(id) { departures[id] = departure }
+        defer { writer.release(tenure) }
         if holding?.state != nil {
             if isAtRest(id) { takeLastCounts(departure, attributed: true) }
             ledger.tables?[id] = nil

@@ -17,6 +17,8 @@ extension Agent {
 
     /// Flows that fill a set beyond this are taken out of it once they are read.
     private static let crowd = 128
+    /// The same while the kernel is held up: to take them out is to wait for it.
+    private static let throng = 768
 
     /// The packet log of a namespace has something.
     func refusalsLogged(_ slot: UInt64) {
@@ -77,7 +79,9 @@ extension Agent {
             let counts = try tenure.table.refusals()
             guard takeRefusals(counts, of: id) else { return }
             watchedRefusals[id] = ContinuousClock.now + Self.readingInterval
-            if counts.refused.count > Self.crowd { forget(counts, of: id, tenure) }
+            if counts.refused.count > (isHeldUp ? Self.throng : Self.crowd) {
+                forget(counts, of: id, tenure)
+            }
         } catch {
             logger.error("refused flows of \(observed[id]?.name ?? "\(id)"): \(error)")
             watchedRefusals[id] = ContinuousClock.now + Self.readingInterval
@@ -87,7 +91,7 @@ extension Agent {
     /// Makes room in the kernel; what was counted between reading and deleting comes with the echo.
     private func forget(_ counts: TableCounts, of id: NamespaceID, _ tenure: Tenure) {
         // There is room for many more, and another second to come.
-        guard underWay == nil else { return }
+        guard underWay == nil, !isStopping else { return }
         let flows = Array(counts.refused.keys)
         write(to: [id]) { _ in
             Result { () throws(NftablesError) in
@@ -102,11 +106,14 @@ extension Agent {
         _ result: Result<([RefusedFlow: Count], RulesetGeneration?), NftablesError>,
         of id: NamespaceID, _ tenure: Tenure
     ) {
+        // Its last counts are in its totals.
+        guard tenures[id] === tenure else { return }
         do throws(NftablesError) {
             let (final, generation) = try result.get()
-            if tenures[id] === tenure { holdings[id]?.ruleset = generation }
+            holdings[id]?.ruleset = generation
             takeRefusals(TableCounts(refused: final), of: id)
             ledger.book.leave(final.keys.map { RefusalBook.Key(endpoint: id, flow: $0) })
+            saveSoon()
             saveInHaste()
         } catch {
             logger.error("refused flows of \(observed[id]?.name ?? "\(id)"): \(error)")

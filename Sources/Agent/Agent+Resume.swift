@@ -13,6 +13,11 @@ extension Agent {
         isReady && underWay == nil && (!inputs.accepted.files.isEmpty || inputs.errors.isEmpty)
     }
 
+    /// Whether no policy file that is there can be read, so that nothing is changed.
+    public var isWithoutPolicies: Bool {
+        isReady && inputs.accepted.files.isEmpty && !inputs.errors.isEmpty
+    }
+
     /// Whether the kernel is known to hold what the files say.
     ///
     /// True, and for good, from a moment on when the agent may still be reading what it needs for

@@ -47,8 +47,9 @@ extension Agent {
         } else {
             rebuild()
         }
-        reconciled.store(
-            underWay == nil && (isInForce || ledger.generation > 0), ordering: .releasing)
+        if underWay == nil, isInForce || ledger.generation > 0 {
+            reconciled.store(true, ordering: .releasing)
+        }
         saveSoon()
         keep(unkept)
         unkept = [:]
@@ -61,6 +62,8 @@ extension Agent {
 
     /// Writes down what was counted; the tables stay as they are.
     func finish() async {
+        isStopping = true
+        await settleDown(within: .seconds(10))
         readAllRefusals()
         readHostRefusals()
         save()
@@ -88,6 +91,8 @@ extension Agent {
     }
 
     func save() {
+        // What the journal has of changes that are under way is in no ledger yet.
+        guard underWay == nil else { return }
         saveAt = nil
         remember()
         let start = ContinuousClock.now

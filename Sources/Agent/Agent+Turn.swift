@@ -59,11 +59,7 @@ extension Agent {
             }
         }
         if looksForNamespaces { needsRebuild = namespacesChanged() || needsRebuild }
-        if needsRebuild {
-            accountable = callers
-            rebuild()
-            accountable = []
-        }
+        if needsRebuild { rebuild() }
         charge(callers, from: start)
     }
 
@@ -86,7 +82,7 @@ extension Agent {
         checkGuards(now)
         surveyDue(now)
         if let driftDue, driftDue <= now { keepDrift() }
-        if let saveAt, saveAt <= now { save() }
+        if underWay == nil, let saveAt, saveAt <= now { save() }
         if let checkpointAt, checkpointAt <= now { writeCheckpoint() }
         if let trimAt, trimAt <= now {
             self.trimAt = nil
@@ -95,7 +91,8 @@ extension Agent {
             Memory.trim()
         }
         let due = [
-            retryAt, lookAgainAt, saveAt, checkpointAt, trimAt, hostRefusalsDue, sweepAt,
+            retryAt, lookAgainAt, underWay == nil ? saveAt : nil, checkpointAt, trimAt,
+            hostRefusalsDue, sweepAt,
             surveyAt, driftDue, guardsDue,
             unsettled.values.min(),
             watchedRefusals.values.min().map { max($0, allRefusalsPace.next(now)) },

@@ -8,8 +8,7 @@ internal import Policy
 struct UnderWay {
     let ids: Set<NamespaceID>
     let since: ContinuousClock.Instant
-    /// Whose doing it was that something had to be written.
-    let callers: Set<Caller>
+    let progress: TableWriter.Progress
     /// What has to be looked at once they are written.
     var overtaken: Set<NamespaceID> = []
     /// Of these, what is not to be believed then.
@@ -24,8 +23,8 @@ extension Agent {
     /// The same for a while after the kernel was held up.
     private static let impatience = Duration.milliseconds(5)
     private static let grudge = Duration.seconds(10)
-    /// What a caller pays for at most: another one may have held up the kernel.
-    private static let greatestCharge = Duration.milliseconds(500)
+    /// How long everything else waits for work that gets done.
+    private static let limit = Duration.milliseconds(500)
     /// How long an answer waits for a table that is being written.
     private static let readersPatience = Duration.seconds(5)
 
@@ -39,15 +38,17 @@ extension Agent {
     ) {
         precondition(underWay == nil, "the kernel is written to by one thread")
         let start = ContinuousClock.now
-        let isHeldUp = heldUpAt.map { start - $0 < Self.grudge } ?? false
+        let isHeldUp = isHeldUp
+        let progress = TableWriter.Progress()
         let outcome = writer.run(
-            patience: isHeldUp ? Self.impatience : Self.patience, work,
+            patience: isHeldUp ? Self.impatience : Self.patience, limit: isReady ? Self.limit : nil,
+            progress, work,
             late: { [weak self] outcome in
                 guard let self else { return }
                 Task { await self.written { conclude($0, outcome) } }
             })
         if let outcome { return conclude(self, outcome) }
-        underWay = UnderWay(ids: ids, since: start, callers: accountable)
+        underWay = UnderWay(ids: ids, since: start, progress: progress)
         if !isHeldUp {
             logger.warning(
                 "the kernel is held up: somebody's changes to rulesets of their own have to end first",
@@ -60,22 +61,40 @@ extension Agent {
         guard let was = underWay else { return }
         underWay = nil
         let now = ContinuousClock.now
-        heldUpAt = now
-        charge(was.callers, from: max(was.since, now - Self.greatestCharge))
+        if now - was.since >= Self.patience { heldUpAt = now }
+        doubted = was.doubted
+        skipped = []
         conclude(self)
+        doubted = []
         for departure in departures.values { takeLastCounts(departure, attributed: false) }
         departures = [:]
         for id in was.doubted { holdings[id]?.isDoubtful = true }
-        reapply(was.overtaken)
+        // What comes next may be under way for as long.
+        if let saveAt, saveAt <= now { save() }
+        guard !isStopping else { return }
+        reapply(was.overtaken.union(skipped))
         for id in was.doubted { tellIfRepaired(id) }
+    }
+
+    /// Whether the kernel was held up a moment ago.
+    var isHeldUp: Bool { heldUpAt.map { ContinuousClock.now - $0 < Self.grudge } ?? false }
+
+    /// Waits until nothing is under way any more, but not for ever.
+    func settleDown(within time: Duration) async {
+        let deadline = ContinuousClock.now + time
+        while underWay != nil, ContinuousClock.now < deadline {
+            try? await Task.sleep(for: .milliseconds(5))
+        }
     }
 
     /// Has endpoints looked at when what is under way is done; false where nothing is.
     func isOvertaken(_ ids: some Sequence<NamespaceID>) -> Bool {
-        guard underWay != nil else { return false }
+        guard let underWay else { return false }
         for id in ids {
-            underWay?.overtaken.insert(id)
-            if holdings[id]?.isDoubtful == true { underWay?.doubted.insert(id) }
+            // What is still to be written may be wanted no more.
+            if underWay.ids.contains(id) { underWay.progress.outdate() }
+            self.underWay?.overtaken.insert(id)
+            if holdings[id]?.isDoubtful == true { self.underWay?.doubted.insert(id) }
         }
         return true
     }
@@ -85,8 +104,9 @@ extension Agent {
 
     /// Why an endpoint is not in its state yet, where the kernel is held up.
     func waiting(_ id: NamespaceID) -> String? {
-        guard let underWay, underWay.ids.contains(id) || underWay.overtaken.contains(id),
-            holdings[id]?.state != wanted(id)
+        guard let underWay,
+            underWay.ids.contains(id)
+                || underWay.overtaken.contains(id) && holdings[id]?.state != wanted(id)
         else { return nil }
         let seconds = (ContinuousClock.now - underWay.since).milliseconds / 1000
         return """
@@ -96,14 +116,37 @@ extension Agent {
             """
     }
 
-    /// Waits until the table of an endpoint can be read.
-    func rest(of id: NamespaceID) async throws {
+    /// Waits until the tables of all of these endpoints can be read; whoever reads them may not wait in between.
+    func rest(of ids: some Collection<NamespaceID>) async throws {
         let deadline = ContinuousClock.now + Self.readersPatience
-        while !isAtRest(id) {
+        while let id = ids.first(where: { !isAtRest($0) }) {
             guard ContinuousClock.now < deadline else {
                 throw NftablesError.heldUp(namespace: observed[id]?.name ?? "\(id)")
             }
             try await Task.sleep(for: .milliseconds(5))
+        }
+    }
+
+    /// Reads again, until what was read belongs to the state that each endpoint is in, and no last counts are missing.
+    ///
+    /// - Parameters:
+    ///   - outdated: What has to be read again, now.
+    ///   - read: Reads it, without a pause.
+    /// - Throws: What `read` throws, and `heldUp` where the kernel was for too long.
+    func readAgain(
+        _ outdated: () -> Set<NamespaceID>, _ read: (Set<NamespaceID>) throws -> Void
+    ) async throws {
+        let deadline = ContinuousClock.now + Self.readersPatience
+        while true {
+            let ids = outdated()
+            if ids.isEmpty, departures.isEmpty { return }
+            guard ContinuousClock.now < deadline else {
+                throw NftablesError.heldUp(
+                    namespace: observed[ids.first ?? .init(device: 0, inode: 0)]?.name ?? "?")
+            }
+            try await rest(of: ids)
+            try read(ids)
+            if !departures.isEmpty { try await Task.sleep(for: .milliseconds(5)) }
         }
     }
 }

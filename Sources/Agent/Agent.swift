@@ -75,8 +75,10 @@ public actor Agent {
     var departures: [NamespaceID: Departure] = [:]
     /// When that last took longer than the loop waits.
     var heldUpAt: ContinuousClock.Instant?
-    /// Whose doing it is that something has to be written now.
-    var accountable: Set<Caller> = []
+    /// What is not to be believed of what has just been written, and what of it was left out.
+    var doubted: Set<NamespaceID> = []
+    var skipped: Set<NamespaceID> = []
+    var isStopping = false
     /// What somebody did to tables that are not mended yet, in words.
     var drift: [NamespaceID: OpenDrift] = [:]
     var driftBook: DriftBook

@@ -12,10 +12,12 @@ public struct Enforcement: Sendable {
     /// Whether a running agent owns the table.
     public let isOwned: Bool
 
-    /// Every namespace with our table in the folders and of the processes.
-    public static func all(folders: [String], pids: [Int32]) throws -> [Enforcement] {
+    /// Every namespace with our table in the folders, at the paths and of the processes.
+    public static func all(
+        folders: [String], paths: [String] = [], pids: [Int32]
+    ) throws -> [Enforcement] {
         var source = try NamespaceSource(folders: folders)
-        let found = source.look(paths: [], pids: pids).values.sorted { $0.id < $1.id }
+        let found = source.look(paths: paths, pids: pids).values.sorted { $0.id < $1.id }
         return found.compactMap { try? Enforcement($0) }
     }
 

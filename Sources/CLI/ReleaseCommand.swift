@@ -1,6 +1,7 @@
 internal import Agent
 internal import ArgumentParser
 internal import Glibc
+internal import Policy
 
 struct ReleaseCommand: ParsableCommand {
     static let configuration = CommandConfiguration(
@@ -8,23 +9,27 @@ struct ReleaseCommand: ParsableCommand {
         abstract: "Remove enforcement: everything passes afterwards.",
         discussion: """
             Names every namespace first, and asks. Nothing else that Ringfence does ever removes \
-            enforcement. The agent has to be stopped.
+            enforcement. The agent has to be stopped. Looks where the agent's configuration file says, and \
+            where tenants' policies name paths and processes.
 
-            Example: ringfence release --namespaces /run/netns
+            Example: ringfence release
             """)
 
     @OptionGroup var namespaces: NamespaceOptions
-    @Option(
-        help: ArgumentHelp(
-            "The mount of the namespace that holds the host ends of the veths (default: this one).",
-            valueName: "path"))
-    var hostNamespace: String?
-
     @Flag(name: .shortAndLong, help: "Don't ask.") var yes = false
 
     func run() throws {
-        let found = try Enforcement.all(folders: namespaces.folders, pids: namespaces.pid)
-        let guards = try HostGuards(hostNamespace: hostNamespace)
+        let places = try namespaces.resolved()
+        // Policies with mistakes name what they can't be asked for.
+        let claims =
+            (PolicyReading(path: places.policies, at: AgentCommand.now()).policies?.tenants ?? [:])
+            .values.flatMap(\.claims).map(\.target)
+        let found = try Enforcement.all(
+            folders: places.namespaceFolders,
+            paths: claims.compactMap { if case .path(let path) = $0 { path } else { nil } },
+            pids: places.pids
+                + claims.compactMap { if case .pid(let pid) = $0 { pid } else { nil } })
+        let guards = try HostGuards(hostNamespace: places.hostNamespace)
         if found.isEmpty, !guards.isPresent { return print("no namespace is enforced") }
         print("Enforcement will be removed from:")
         for enforcement in found { print("  \(enforcement.name)") }

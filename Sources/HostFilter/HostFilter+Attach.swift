@@ -26,12 +26,17 @@ extension HostFilter {
     /// The calling thread has to be in the host namespace. What an interface lets through is in the
     /// maps before its programs are attached.
     ///
+    /// - Parameters:
+    ///   - wanted: The host ends, and whose they are.
+    ///   - spared: Numbers of endpoints that are guarded as they were, wherever that is.
     /// - Returns: The interfaces that could not be guarded, with the reason.
+    /// - Throws: What the kernel refused of what is not one interface's.
     public func guardPosts(
-        _ wanted: [Post: NamespaceID]
+        _ wanted: [Post: NamespaceID], sparing spared: Set<UInt32> = []
     ) throws(BPFError) -> [Int32: BPFError] {
         var failures: [Int32: BPFError] = [:]
         let kept = Set(wanted.keys.map(\.interface))
+            .union(posts.values.filter { spared.contains($0.number) }.map(\.interface))
         // Also those that another program stands at, which these maps know nothing of.
         for interface in Set(posts.keys).union(linked).subtracting(kept) { try leave(interface) }
         let share = maps.capacity.flowShare(of: Set(wanted.keys.map(\.number)).count)

@@ -50,6 +50,43 @@ extension KernelTests {
             }
         }
 
+        @Test(arguments: modes)
+        func `a table that a tenant's root owns takes the filter from nobody`(
+            _ mode: HostFilterMode
+        ) async throws {
+            try await Rig.with { rig in
+                try rig.writeTenants()
+                try rig.write(PolicyText.policy(PolicyText.udp("7000, 7001")), to: "a.yaml")
+                try await rig.withGuards(mode) { _ in }
+                var squatters = try ["a1", "b1"].map { try Squatter(in: rig.namespace($0)) }
+                let traffic = try Traffic(in: rig)
+                let begun = monotonicTime()
+                let agent = try RunningAgent(rig) {
+                    $0.hostFilter = mode
+                    $0.bpfFileSystem = rig.bpf
+                }
+                try await wait(for: "the endpoints") {
+                    await agent.status().endpoints.count == 2
+                }
+                try await letTrafficFlow(.milliseconds(500))
+                let endpoints = await agent.status().endpoints
+                if mode == .on {
+                    #expect(endpoints.allSatisfy { $0.state == .dirty })
+                    #expect(
+                        endpoints.allSatisfy { $0.lastError?.contains("owned by another") == true })
+                } else {
+                    #expect(endpoints.allSatisfy { $0.state == .enforced })
+                }
+                withExtendedLifetime(squatters) {}
+                squatters = []
+                try await agent.settle()
+                try await letTrafficFlow()
+                let times = RunningAgent.Change(begun: begun, inForce: monotonicTime())
+                try await agent.stop()
+                try await traffic.judge("owned", before: [7000], after: [7000], times)
+            }
+        }
+
         @Test(arguments: modes, AddressFamily.allCases)
         func `a transfer ends with its rule`(
             _ mode: HostFilterMode, _ family: AddressFamily

@@ -9,6 +9,8 @@ struct Entry: Sendable {
     let observed: ObservedNamespace
     let holding: Holding?
     let leftovers: [Leftover]
+    /// Why its table can't be had; the namespace is entered all the same.
+    let refusal: NftablesError?
 
     /// Why it could not be, and what was taken from the socket all the same.
     struct Failure: Error {
@@ -17,9 +19,19 @@ struct Entry: Sendable {
     }
 
     /// Opens and reads a namespace; a table that is as an earlier agent left it isn't read.
+    ///
+    /// - Parameters:
+    ///   - found: The namespace.
+    ///   - slot: Tells its events from others.
+    ///   - keeper: Who may have its socket.
+    ///   - host: The namespace of the veths' host ends.
+    ///   - left: How an earlier agent left its table.
+    ///   - isWithoutTable: Whether it is of use without a table: whoever is root in it can make one that is another's, and the
+    ///     host filter is to stand before it nonetheless.
+    /// - Throws: Why it could not be opened or read.
     init(
         _ found: NamespaceSource.Found, slot: UInt64, keeper: SocketKeeper?,
-        host: HostNamespace?, left: Checkpoint.Table?
+        host: HostNamespace?, left: Checkpoint.Table?, isWithoutTable: Bool
     ) throws(Failure) {
         do throws(SystemError) {
             let namespace = try persistently { () throws(SystemError) in try Self.open(found) }
@@ -50,7 +62,14 @@ struct Entry: Sendable {
                 }
                 return try Holding(reading: tenure)
             }
+            refusal = nil
         } catch {
+            if isWithoutTable {
+                holding = nil
+                refusal = error
+                self.leftovers = leftovers
+                return
+            }
             throw Failure(reason: error, leftovers: leftovers)
         }
         self.leftovers = leftovers

@@ -32,8 +32,16 @@ public final class SocketKeeper: Sendable {
         state = Mutex(State(waiting: waiting, kept: Set(waiting.keys)))
     }
 
+    /// How many the manager keeps at most: FileDescriptorStoreMax= of the unit.
+    static let room = 8192
+
     /// The name that the manager knows a socket by.
-    static func name(_ id: NamespaceID) -> String { "table-\(id.device)-\(id.inode)" }
+    ///
+    /// Short, since it hands over all names in one variable, of which Linux takes 128 KiB (MAX_ARG_STRLEN of
+    /// linux/binfmts.h).
+    static func name(_ id: NamespaceID) -> String {
+        "\(String(id.device, radix: 36))-\(String(id.inode, radix: 36))"
+    }
 
     /// The socket that an earlier agent left for a namespace; nil where there is none.
     ///
@@ -61,9 +69,17 @@ public final class SocketKeeper: Sendable {
     /// Gives the manager a copy of the socket that owns a namespace's table.
     func keep(_ socket: CInt, of id: NamespaceID) throws(SystemError) {
         let name = Self.name(id)
-        guard state.withLock({ $0.kept.insert(name).inserted }) else { return }
+        let isNew = state.withLock { state in
+            state.kept.contains(name) ? false : state.kept.count < Self.room ? true : nil
+        }
+        guard let isNew else {
+            throw SystemError(
+                "FDSTORE", on: "a service manager that keeps \(Self.room)", code: ENOSPC)
+        }
+        guard isNew, state.withLock({ $0.kept.insert(name).inserted }) else { return }
         do throws(SystemError) {
-            try manager.tell(["FDSTORE=1", "FDNAME=\(name)"], keeping: socket)
+            // A socket that lost a message is no worse for that: FDPOLL=0 has the manager keep it all the same.
+            try manager.tell(["FDSTORE=1", "FDNAME=\(name)", "FDPOLL=0"], keeping: socket)
         } catch {
             state.withLock { _ = $0.kept.remove(name) }
             throw error

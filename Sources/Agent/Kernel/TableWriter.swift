@@ -8,7 +8,7 @@ internal import Synchronization
 /// net/netfilter/nfnetlink.c waits for a namespace's turn while it holds the lock of the whole subsystem. No signal ends
 /// that wait; so it is another thread's than the one that everything else depends on.
 final class TableWriter: Sendable {
-    private let queue = DispatchQueue(label: "ringfence.tables", qos: .userInitiated)
+    private let queue = DispatchQueue(label: "ringfence.tables")
 
     /// What became of some work.
     private enum Stage<Outcome: Sendable>: Sendable {
@@ -18,28 +18,35 @@ final class TableWriter: Sendable {
         case left
     }
 
-    /// Counts what was done of some work; each step is a reason to wait on.
+    /// Counts what was done of some work, each step of which is a reason to wait on, and tells whether the rest is
+    /// still wanted.
     final class Progress: Sendable {
         private let steps = Atomic<Int>(0)
+        private let outdated = Atomic<Bool>(false)
 
         var count: Int { steps.load(ordering: .relaxed) }
+        var isOutdated: Bool { outdated.load(ordering: .relaxed) }
 
         func step() { steps.add(1, ordering: .relaxed) }
+        func outdate() { outdated.store(true, ordering: .relaxed) }
     }
 
     /// Has work done, and waits for it.
     ///
     /// - Parameters:
     ///   - patience: For how long nothing of it may get done before it isn't waited for any more.
+    ///   - limit: For how long it is waited for at most; nil for as long as something gets done.
+    ///   - progress: Told of each step.
     ///   - work: Is done after all earlier work, on another thread.
     ///   - late: Called there with the outcome that nobody waited for.
     /// - Returns: The outcome; nil where `late` is going to have it.
     func run<Outcome: Sendable>(
-        patience: Duration, _ work: @escaping @Sendable (Progress) -> Outcome,
+        patience: Duration, limit: Duration?, _ progress: Progress,
+        _ work: @escaping @Sendable (Progress) -> Outcome,
         late: @escaping @Sendable (Outcome) -> Void
     ) -> Outcome? {
         let place = Place<Outcome>()
-        let progress = Progress()
+        let start = ContinuousClock.now
         queue.async {
             let outcome = work(progress)
             let isLeft = place.stage.withLock { stage in
@@ -53,6 +60,7 @@ final class TableWriter: Sendable {
         while place.isDone.wait(timeout: .now() + patience.asDispatched) == .timedOut {
             let count = progress.count
             if count == steps { break }
+            if let limit, ContinuousClock.now - start > limit { break }
             steps = count
         }
         return place.stage.withLock { stage in
@@ -60,6 +68,13 @@ final class TableWriter: Sendable {
             stage = .left
             return nil
         }
+    }
+
+    /// Lets go of something on the writer's thread: to close a netlink socket of nf_tables is to wait for the namespace's
+    /// turn as well (`nft_rcv_nl_event`).
+    func release(_ value: some Sendable) {
+        // Whoever calls this has let go of it by then.
+        queue.asyncAfter(deadline: .now() + .milliseconds(500)) { withExtendedLifetime(value) {} }
     }
 
     private final class Place<Outcome: Sendable>: Sendable {

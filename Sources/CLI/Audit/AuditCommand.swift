@@ -36,11 +36,6 @@ struct AuditCommand: AsyncParsableCommand {
     @OptionGroup var namespaces: NamespaceOptions
     @Option(
         help: ArgumentHelp(
-            "The mount of the namespace that holds the host ends of the veths (default: this one).",
-            valueName: "path"))
-    var hostNamespace: String?
-    @Option(
-        help: ArgumentHelp(
             "What to expect of the host filter: auto proves it where it is there (default: what the "
                 + "agent says, else auto).", valueName: "auto|off|on|only"),
         transform: { text in
@@ -110,9 +105,10 @@ struct AuditCommand: AsyncParsableCommand {
         guard let policies = reading.policies else {
             throw AuditTrouble(reading.diagnostics.map(\.description).joined(separator: "\n"))
         }
+        let places = try namespaces.resolved()
         let survey = try Survey(
-            policies, folders: namespaces.folders, pids: namespaces.pid,
-            hostNamespace: hostNamespace)
+            policies, folders: places.namespaceFolders, pids: places.pids,
+            hostNamespace: places.hostNamespace)
         let progress = Progress()
         let kernel = KernelAudit(
             policies: policies, survey: survey, hostFilter: hostFilter,

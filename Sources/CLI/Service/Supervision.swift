@@ -37,9 +37,7 @@ struct Supervision: Service {
     }
 
     private func tellAll() async throws {
-        while await !agent.isInForce {
-            try await Task.sleep(for: .milliseconds(5))
-        }
+        try await waitUntilInForce()
         tell("READY=1", await status())
         // Twice in the time that the manager waits, as sd_watchdog_enabled(3) advises. The
         // question goes to the agent's own thread: a loop that hangs gives no sign of life.
@@ -51,10 +49,27 @@ struct Supervision: Service {
         }
     }
 
+    /// Waits until what differed is written; a manager that waits as well is told that there is life in the agent.
+    ///
+    /// Where no policy file can be read there is nothing to wait for: what stood stays in force, and whoever
+    /// is to mend them has to get at the machine.
+    private func waitUntilInForce() async throws {
+        var told = ContinuousClock.now
+        while await !agent.isInForce {
+            if await agent.isWithoutPolicies { return }
+            try await Task.sleep(for: .milliseconds(5))
+            if ContinuousClock.now - told > Self.interval {
+                told = .now
+                tell("EXTEND_TIMEOUT_USEC=60000000", await status())
+            }
+        }
+    }
+
     /// Has the agent read everything again, and says when: `systemctl reload` waits for the end.
     func reload(_ work: () async -> Void) async {
         tell("RELOADING=1", "MONOTONIC_USEC=\(ServiceManager.microseconds)")
         await work()
+        try? await waitUntilInForce()
         tell("READY=1", await status())
     }
 

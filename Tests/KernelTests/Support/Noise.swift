@@ -78,6 +78,21 @@ extension Noise.Kind {
     }
 }
 
+/// A process of the tenant's root that owns the table which is called like the agent's.
+final class Squatter: Sendable {
+    private let box: NoiseSocketBox
+
+    /// Takes the table over if it is there and nobody's, and makes it anew, empty.
+    init(in namespace: borrowing NetworkNamespace) throws {
+        box = NoiseSocketBox(
+            try namespace.run { () throws(SystemError) in try NoiseSocket() })
+        let name = "ringfence"
+        try box.socket.transact([NoiseSocket.ownedTable(name)])
+        try box.socket.transact([NoiseSocket.table(name, isDeletion: true)])
+        try box.socket.transact([NoiseSocket.ownedTable(name)])
+    }
+}
+
 private final class NoiseSocketBox: Sendable {
     let socket: NoiseSocket
     init(_ socket: consuming NoiseSocket) { self.socket = socket }
@@ -105,6 +120,13 @@ private struct NoiseSocket: ~Copyable, Sendable {
     static func table(_ name: String, isDeletion: Bool) -> Message {
         Message(
             type: isDeletion ? 2 : 0, flags: isDeletion ? 0 : create, attributes: text(1, name))
+    }
+
+    /// The same with NFTA_TABLE_FLAGS, which is 2, of NFT_TABLE_F_OWNER and NFT_TABLE_F_PERSIST; in network byte order.
+    static func ownedTable(_ name: String) -> Message {
+        Message(
+            type: 0, flags: create,
+            attributes: text(1, name) + host(UInt16(8)) + host(UInt16(2)) + [0, 0, 0, 6])
     }
 
     /// NFT_MSG_NEWCHAIN; NFTA_CHAIN_TABLE is 1, NFTA_CHAIN_NAME is 3.
