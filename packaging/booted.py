@@ -224,7 +224,8 @@ def check_running(host, packets, second):
     check_no_policies(host, packets)
     heard = host.journal()
     wrong = [line for line in heard.split("\n")
-             if re.search(r"ringfence\[\d+\]: .*(fail|denied|not permitted)", line, flags=re.I)]
+             if re.search(r"ringfence\[\d+\]: .*(fail|denied|not permitted)", line, flags=re.I)
+             and (may_raise_priorities() or "thread priority" not in line)]
     host.true("the journal tells of nothing that failed", not wrong and "generation" in heard,
               "\n".join(wrong[:20]))
     done = host.machine.run("dpkg", "--remove", "ringfence")
@@ -236,6 +237,12 @@ def check_running(host, packets, second):
     host.true("is purged", done.returncode == 0, done.stderr)
     failed = host.machine.run("systemctl", "--failed", "--no-legend", "--plain").stdout.strip()
     host.true("no unit of the machine has failed", not failed, failed)
+
+
+def may_raise_priorities():
+    """Whether a service manager on this machine can do what LimitNICE= asks for; in some containers it can't."""
+    code = "import resource as r; r.setrlimit(r.RLIMIT_NICE, (24, 24))"
+    return subprocess.run([sys.executable, "-c", code], stderr=subprocess.DEVNULL, check=False).returncode == 0
 
 
 def check_reload(host):
@@ -258,7 +265,7 @@ def check_commands(host):
     host.true(f"{', '.join(words)} have an answer", not wrong, "\n".join(wrong.values()))
     found = host.machine.run("ringfence", "explain", "--from", ADDRESSES[0], "--to", ADDRESSES[1], "--protocol",
                              "udp", "--port", str(RING)).stdout
-    host.true("explain names the rule", "ring-red" in found, found)
+    host.true("explain says what the policies do", "admitted" in found, found)
 
 
 def restarted(host, before):

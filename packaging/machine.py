@@ -17,7 +17,7 @@ mount --bind "$root" "$root"
 mount -t proc proc "$root/proc"
 mount --bind "$root/proc/sys" "$root/proc/sys"
 mount -o remount,ro,bind "$root/proc/sys"
-mount --bind /dev/null "$root/proc/sysrq-trigger"
+if [ -e "$root/proc/sysrq-trigger" ]; then mount --bind /dev/null "$root/proc/sysrq-trigger"; fi
 mount -t sysfs -o ro sysfs "$root/sys"
 mount -t cgroup2 cgroup2 "$root/sys/fs/cgroup"
 mount -t bpf -o mode=0700 bpf "$root/sys/fs/bpf"
@@ -105,14 +105,15 @@ class Machine:
         raise Silent("unshare starts nothing")
 
     def wait(self, seconds=60):
-        deadline = time.monotonic() + seconds
+        begun = time.monotonic()
         while True:
             state = self.run("systemctl", "is-system-running").stdout.strip()
             if state in ("running", "degraded"):
                 return
-            if time.monotonic() > deadline or self.outer.poll() is not None:
+            lasted = time.monotonic() - begun
+            if lasted > seconds or self.outer.poll() is not None:
                 self.log.seek(0)
-                raise Silent(f"systemd is {state or 'not there'} after {seconds} s\n"
+                raise Silent(f"systemd is {state or 'not there'} after {lasted:.1f} s\n"
                              + self.log.read().decode(errors="replace"))
             time.sleep(0.1)
 
