@@ -69,6 +69,28 @@ extension KernelTests {
             }
         }
 
+        @Test func `a namespace that goes meanwhile holds up nobody`() async throws {
+            try await Rig.with(["a1", "b1", "c1"]) { rig in
+                try prepare(rig)
+                try await rig.withAgent { agent in
+                    let noise = try await giants(rig)
+                    try NetworkNamespace.unmount(at: rig.path("c1"))
+                    var questions = Duration.zero
+                    var left = false
+                    for _ in 0..<100 {
+                        let asked = ContinuousClock.now
+                        left = await agent.status().endpoints.count == 2
+                        questions = max(questions, ContinuousClock.now - asked)
+                        try await Task.sleep(for: .milliseconds(20))
+                    }
+                    let count = try await noise.end()
+                    print("held up: \(count) transactions of who went; answers in \(questions)")
+                    #expect(left)
+                    #expect(questions < .milliseconds(400))
+                }
+            }
+        }
+
         @Test func `tables follow in the end, and nothing that was counted is lost`()
             async throws
         {

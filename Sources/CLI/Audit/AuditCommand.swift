@@ -105,15 +105,8 @@ struct AuditCommand: AsyncParsableCommand {
         guard let policies = reading.policies else {
             throw AuditTrouble(reading.diagnostics.map(\.description).joined(separator: "\n"))
         }
-        let places = try namespaces.resolved()
-        let survey = try Survey(
-            policies, folders: places.namespaceFolders, pids: places.pids,
-            hostNamespace: places.hostNamespace)
         let progress = Progress()
-        let kernel = KernelAudit(
-            policies: policies, survey: survey, hostFilter: hostFilter,
-            bpfFileSystem: bpfFileSystem
-        ).result(progress)
+        let (survey, kernel) = try look(policies, hostFilter, progress)
         let probes =
             probing.probe
             ? ProbeRound(policies: policies, survey: survey, options: probing)
@@ -128,6 +121,35 @@ struct AuditCommand: AsyncParsableCommand {
                 until: AgentCommand.now()))
         return try evidence(facts, signingKey)
     }
+
+    /// Looks at the namespaces and at what the kernel holds of them; again where something is wrong and a namespace, a
+    /// link or an address is another than it was, since it may be that.
+    private func look(
+        _ policies: PolicySet, _ hostFilter: HostFilterUse, _ progress: Progress
+    ) throws -> (Survey, AuditResult) {
+        let places = try namespaces.resolved()
+        func survey() throws -> Survey {
+            try Survey(
+                policies, folders: places.namespaceFolders, pids: places.pids,
+                hostNamespace: places.hostNamespace)
+        }
+        var found = try survey()
+        var attempt = 1
+        while true {
+            let result = KernelAudit(
+                policies: policies, survey: found, hostFilter: hostFilter,
+                bpfFileSystem: bpfFileSystem
+            ).result(progress)
+            guard attempt < Self.attempts, result.outcome != .proven else { return (found, result) }
+            let after = try survey()
+            guard after.host.namespaces != found.host.namespaces else { return (found, result) }
+            found = after
+            attempt += 1
+        }
+    }
+
+    /// How often a host is looked at that changes meanwhile.
+    private static let attempts = 4
 
     /// Writes the reports and the record; the reports know their place in the chain, and the
     /// record their hashes.
