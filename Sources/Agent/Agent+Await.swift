@@ -7,6 +7,9 @@ public import Reports
 
 /// Endpoints that somebody waits for before anything runs in them.
 extension Agent {
+    /// How long a newcomer waits for others' tables; somebody may hold up the kernel for longer.
+    private static let othersPatience = Duration.seconds(2)
+
     /// Brings a namespace into force, as it is now, and answers when it is.
     ///
     /// - Throws: `EnforcementProblem`, with nothing announced, unless it is late: what comes into
@@ -134,6 +137,10 @@ extension Agent {
         let hasVeth = observed[id]?.interfaces.contains { $0.kind == "veth" } ?? false
         if configuration.hostFilter == .on, hasVeth, !guarded.contains(id) {
             return .pending(status.lastError ?? "the host filter does not stand yet")
+        }
+        // It is closed as it should be; but others may not be open to it yet, which whoever runs in it would meet.
+        if let behindSince, ContinuousClock.now - behindSince < Self.othersPatience {
+            return .pending("tables of others are being written")
         }
         let missing = (request.addresses ?? []).filter { !endpoint.addresses.contains($0) }
         if let first = missing.first {

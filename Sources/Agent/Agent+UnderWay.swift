@@ -49,6 +49,7 @@ extension Agent {
             })
         if let outcome { return conclude(self, outcome) }
         underWay = UnderWay(ids: ids, since: start, progress: progress)
+        behindSince = behindSince ?? start
         if !isHeldUp {
             logger.warning(
                 "the kernel is held up: somebody's changes to rulesets of their own have to end first",
@@ -73,6 +74,7 @@ extension Agent {
         if let saveAt, saveAt <= now { save() }
         guard !isStopping else { return }
         reapply(was.overtaken.union(skipped))
+        if underWay == nil { behindSince = nil }
         for id in was.doubted { tellIfRepaired(id) }
     }
 

@@ -73,6 +73,8 @@ public actor Agent {
     /// What is being written while the loop goes on.
     var underWay: UnderWay?
     var departures: [NamespaceID: Departure] = [:]
+    /// Since when there has always been something under way.
+    var behindSince: ContinuousClock.Instant?
     /// When that last took longer than the loop waits.
     var heldUpAt: ContinuousClock.Instant?
     /// What is not to be believed of what has just been written, and what of it was left out.
