@@ -74,6 +74,11 @@ class Manager:
         with self.lock:
             return [words[key] for words in self.said if key in words]
 
+    def rename(self, change):
+        """Gives what is kept other names, as another release would have."""
+        with self.lock:
+            self.kept = {change(name): descriptor for name, descriptor in self.kept.items()}
+
     def names(self):
         with self.lock:
             return sorted(self.kept)

@@ -76,6 +76,16 @@ def check_killed(stage, measures, true):
     true("the next agent takes the tables back", listing(stage) == before)
     say(measures, "changes that it writes to do so", "changes", 0, written, written == 0)
     true("and owns them", "flags owner" in listing(stage))
+    stage.kill()
+    manager.rename(lambda name: "table-" + "-".join(str(int(word, 36)) for word in name.split("-")))
+    manager.ready.clear()
+    written = writes(stage, lambda: (
+        setattr(stage, "agent", manager.start(stage.command(), watchdog=400_000)),
+        manager.ready.wait(20)))
+    say(measures, "sockets by the longer names of an earlier release: changes", "changes", 0, written,
+        written == 0 and listing(stage) == before)
+    true("which get short names", waited(lambda: len(manager.names()) == len(NAMES) and not any(
+        name.startswith("table") for name in manager.names())))
     written = writes(stage, lambda: (stage.write_churn(["gold"]), time.sleep(0.5)))
     true("as a change of policy shows, which it writes", written > 0)
     stage.kill()

@@ -92,6 +92,12 @@ extension Agent {
                 outcome.isSkipped = true
                 return outcome
             }
+            // What stands in a table that no agent made is somebody's word, and may be any amount.
+            if presence == .damaged, let standing = try? tenure.table.standing(),
+                standing != .strange
+            {
+                outcome.remains = try? tenure.table.remains()
+            }
             do throws(NftablesError) {
                 let changes = wanted.changes(from: held)
                 // Whoever listens has the kernel make a message of each element.
@@ -123,6 +129,8 @@ extension Agent {
         /// Whether somebody listened meanwhile for what others do.
         var wasHeard = false
         var error: NftablesError?
+        /// What a damaged table had counted.
+        var remains: TableReading?
         /// Whether nothing was done, since something else is wanted by now.
         var isSkipped = false
     }
@@ -160,7 +168,6 @@ extension Agent {
         // Nothing may be left to write while nothing has a number yet: where no endpoint is there,
         // and where an earlier agent was killed before it could write down which generation it was.
         guard !work.isEmpty || ledger.generation == 0 else { return }
-        for work in work where work.presence == .damaged { salvage(work.id, work.tenure) }
         let isNew = ledger.generation == 0 || work.contains { $0.held != $0.wanted }
         let batch = Batch(
             work: work, news: isNew ? takeNews() : nil, start: start, reading: readTime,
@@ -192,7 +199,10 @@ extension Agent {
             readMilliseconds: batch.reading.milliseconds,
             compileMilliseconds: batch.compiling.milliseconds,
             applyMilliseconds: applyTime.milliseconds)
-        if let news = batch.news, let lastApply { noteGeneration(lastApply, news) }
+        if let news = batch.news, let lastApply {
+            // What was left out comes with a later generation, and so does the news.
+            noteGeneration(lastApply, skipped.isEmpty ? news : putBack(news))
+        }
         if isInForce { reconciled.store(true, ordering: .releasing) }
         logger.info(
             batch.news != nil ? "generation \(ledger.generation)" : "tables taken over",
@@ -235,19 +245,16 @@ extension Agent {
         saveSoon()
     }
 
-    /// Keeps what can still be read of a table that is about to be made anew.
-    ///
-    /// What stands in a table that no agent made is somebody's word, and may be any amount.
-    private func salvage(_ id: NamespaceID, _ tenure: Tenure) {
-        guard (try? tenure.table.standing()) != .strange,
-            let remains = try? tenure.table.remains()
-        else { return }
-        takeRefusals(remains.counts, of: id)
-        ledger.book.leave(id)
-        ledger.tables?[id] = nil
+    /// Keeps what could still be read of a table that was made anew.
+    private func salvage(_ remains: TableReading, of work: Work) {
+        if tenures[work.id] === work.tenure {
+            takeRefusals(remains.counts, of: work.id)
+            ledger.book.leave(work.id)
+            ledger.tables?[work.id] = nil
+        }
         carry(
             Carried(
-                layer: .nftables, endpoint: endpointName(id), remains.counts.rules,
+                layer: .nftables, endpoint: work.witness.endpoint, remains.counts.rules,
                 of: remains.state.rules, refused: remains.counts.totals))
     }
 
@@ -269,6 +276,7 @@ extension Agent {
         var carried = Carried(
             layer: .nftables, endpoint: work.witness.endpoint, outcome.retired.rules,
             of: work.held?.rules ?? [:])
+        if outcome.error == nil, let remains = outcome.remains { salvage(remains, of: work) }
         guard tenures[work.id] === work.tenure else {
             if outcome.error == nil { departures[work.id]?.rules = work.wanted.rules }
             return carry(carried, of: work.id)
@@ -330,9 +338,11 @@ extension Agent {
             if refusedEntries.removeValue(forKey: tenure.id) != nil, isReady { finishUnfinished() }
         } catch {
             holdings[tenure.id]?.problem = "\(error)"
-            let pause =
-                if case .owned = error { Self.refusedPause } else { Duration.milliseconds(500) }
-            retryAt = ContinuousClock.now + pause
+            if case .owned = error {
+                retry(after: Self.refusedPause)
+            } else {
+                retry(after: .milliseconds(500))
+            }
         }
     }
 }

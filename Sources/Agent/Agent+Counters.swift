@@ -26,8 +26,7 @@ extension Agent {
             readings[id] = try reading(of: id)
         }
         try await readAgain {
-            Set(readings.keys).union(holdings.keys)
-                .filter { readings[$0]?.generation != holdings[$0]?.generation }
+            outdated(readings.mapValues(\.generation))
         } _: {
             for id in $0 { readings[id] = try reading(of: id) }
         }

@@ -10,7 +10,12 @@ internal import Reports
 extension Agent {
     /// Looks at the hooks; a look takes a fiftieth of the time at most.
     func checkGuards(_ now: ContinuousClock.Instant) {
-        guard let hostFilter, let posts, let due = guardsDue, due <= now else { return }
+        guard let hostFilter, let due = guardsDue, due <= now else { return }
+        guard let posts else {
+            // They don't stand yet, which is tried again by itself.
+            guardsDue = now + .seconds(1)
+            return
+        }
         let endpoints = Dictionary(posts.map { ($0.key.interface, $0.value) }) { $1 }
         do {
             let absent = try inHostNamespace { () throws(BPFError) in hostFilter.absentPrograms() }
@@ -29,7 +34,7 @@ extension Agent {
         _ endpoints: [Int32: NamespaceID], _ filter: HostFilter
     ) throws(BPFError) {
         let start = ContinuousClock.now
-        let failures = try inHostNamespace { () throws(BPFError) in try filter.guardPosts(posts) }
+        let failures = try guardPosts(posts, filter)
         let time = (ContinuousClock.now - start).milliseconds
         for (interface, programs) in absent.sorted(by: { $0.key < $1.key }) {
             guard let id = endpoints[interface] else { continue }

@@ -97,6 +97,13 @@ extension Agent {
         return GenerationNews(files: digests, changes: fileChanges, saved: savedAt)
     }
 
+    /// Leaves what led to a generation for the next one; gives what is left to this one.
+    func putBack(_ news: GenerationNews) -> GenerationNews {
+        fileChanges = news.changes + fileChanges
+        savedAt = news.saved ?? savedAt
+        return GenerationNews(files: news.files, changes: [], saved: nil)
+    }
+
     /// A generation is in force.
     func noteGeneration(_ apply: ApplyStatus, _ news: GenerationNews) {
         applyTimes.record(apply.applyMilliseconds / 1000)

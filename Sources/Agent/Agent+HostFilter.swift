@@ -161,15 +161,23 @@ extension Agent {
     private func stand(
         _ posts: [Post: NamespaceID], _ filter: HostFilter
     ) throws(BPFError) {
-        // What can't be looked at is as it was.
-        let spared = Set(refusedEntries.keys.compactMap { filter.knownNumber(of: $0) })
-        let failures = try inHostNamespace { () throws(BPFError) in
-            try filter.guardPosts(posts, sparing: spared)
-        }
+        let failures = try guardPosts(posts, filter)
         for (interface, error) in failures {
             logger.error("the host filter can't stand at interface \(interface): \(error)")
         }
         if let first = failures.values.first { throw first }
+    }
+
+    /// Has the filter stand there, and at no others but those of namespaces that can't be entered: these are as they were.
+    func guardPosts(
+        _ posts: [Post: NamespaceID], _ filter: HostFilter
+    ) throws(BPFError) -> [Int32: BPFError] {
+        let spared = Set(
+            refusedEntries.keys.filter { tenures[$0] == nil }
+                .compactMap { filter.knownNumber(of: $0) })
+        return try inHostNamespace { () throws(BPFError) in
+            try filter.guardPosts(posts, sparing: spared)
+        }
     }
 
     func inHostNamespace<Outcome>(

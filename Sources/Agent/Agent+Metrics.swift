@@ -35,8 +35,7 @@ extension Agent {
         }
         // What was changed meanwhile has handed its old counts to the ledger.
         try await readAgain {
-            Set(readings.keys).union(holdings.keys)
-                .filter { readings[$0]?.generation != holdings[$0]?.generation }
+            outdated(readings.mapValues(\.generation))
         } _: {
             for id in $0 { readings[id] = nil }
             try read($0.sorted(), into: &readings)

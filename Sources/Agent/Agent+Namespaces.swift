@@ -149,11 +149,22 @@ extension Agent {
     private func tableRefused(_ id: NamespaceID, _ error: NftablesError) {
         let name = observed[id]?.name ?? "\(id)"
         logger.warning("\(name): only the host filter stands before it: \(error)")
-        guard configuration.hostFilter != .only else { return }
+        let isOthers = if case .owned = error { true } else { false }
+        guard configuration.hostFilter != .only else {
+            // What may be an earlier agent's is taken away like every other.
+            if !isOthers { holdings[id] = Holding(presence: .absent, state: nil) }
+            return
+        }
         refusedEntries[id] = "\(error)"
         holdings[id] = Holding(
             presence: .absent, state: nil, problem: "\(error)", isDoubtful: true)
-        retryAt = .now + Self.refusedPause
+        retry(after: isOthers ? Self.refusedPause : Self.leastPause)
+    }
+
+    /// Tries again what failed, after so long at most.
+    func retry(after pause: Duration) {
+        let due = ContinuousClock.now + pause
+        retryAt = min(retryAt ?? due, due)
     }
 
     /// Reads the last counts of a namespace whose last name is gone, and lets it go.
@@ -164,6 +175,11 @@ extension Agent {
         let departure = Departure(
             tenure: tenure, endpoint: endpointName(id), rules: holding?.state?.rules ?? [:])
         if !isAtRest(id) { departures[id] = departure }
+        // They are closed later: nobody would take what comes in.
+        let descriptors = [
+            tenure.monitor.descriptor, tenure.rulesets.rawValue, tenure.log?.refusals.rawValue,
+        ]
+        for descriptor in descriptors.compactMap(\.self) { try? loop.unwatch(descriptor) }
         defer { writer.release(tenure) }
         if holding?.state != nil {
             if isAtRest(id) { takeLastCounts(departure, attributed: true) }

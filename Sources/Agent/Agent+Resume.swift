@@ -10,7 +10,9 @@ internal import Synchronization
 extension Agent {
     /// Whether everything was read once, and what differed was written.
     public var isInForce: Bool {
-        isReady && underWay == nil && (!inputs.accepted.files.isEmpty || inputs.errors.isEmpty)
+        // One round is enough: somebody may save policies without a pause.
+        isReady && (underWay == nil || concluded > 0)
+            && (!inputs.accepted.files.isEmpty || inputs.errors.isEmpty)
     }
 
     /// Whether no policy file that is there can be read, so that nothing is changed.

@@ -22,13 +22,18 @@ extension Agent: Service {
         await finished.value
     }
 
-    /// Looks at everything again, as after a SIGHUP.
-    public func rescan() {
+    /// Looks at everything again, as after a SIGHUP, and ends when what differed is written.
+    public func rescan() async {
         logger.info("rescan")
         rescanPolicies()
         refreshNamespaces()
         for id in tenures.keys { refreshInterfaces(of: id) }
         rebuild()
+        // What was under way before, and what that held up.
+        let rounds = concluded + 2
+        while underWay != nil, concluded < rounds {
+            try? await Task.sleep(for: .milliseconds(5))
+        }
     }
 
     private nonisolated func startThread() -> Task<Void, Never> {

@@ -139,7 +139,8 @@ extension Agent {
 
     /// Counts of tables that went while no agent ran, as they were last read.
     private func carryVanished() {
-        for (id, totals) in ledger.tables ?? [:] where holdings[id]?.state == nil {
+        for (id, totals) in ledger.tables ?? [:]
+        where holdings[id]?.state == nil && refusedEntries[id] == nil {
             ledger.tables?[id] = nil
             carry(
                 Carried(

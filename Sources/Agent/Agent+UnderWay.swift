@@ -50,9 +50,9 @@ extension Agent {
         if let outcome { return conclude(self, outcome) }
         underWay = UnderWay(ids: ids, since: start, progress: progress)
         behindSince = behindSince ?? start
-        if !isHeldUp {
+        if !isHeldUp, progress.hasStalled {
             logger.warning(
-                "the kernel is held up: somebody's changes to rulesets of their own have to end first",
+                "the kernel takes no changes: somebody's to rulesets of their own may have to end first",
                 metadata: ["endpoints": "\(ids.count)"])
         }
     }
@@ -62,16 +62,20 @@ extension Agent {
         guard let was = underWay else { return }
         underWay = nil
         let now = ContinuousClock.now
-        if now - was.since >= Self.patience { heldUpAt = now }
+        if was.progress.hasStalled, now - was.since >= Self.patience { heldUpAt = now }
         doubted = was.doubted
         skipped = []
         conclude(self)
         doubted = []
-        for departure in departures.values { takeLastCounts(departure, attributed: false) }
+        for departure in departures.values {
+            takeLastCounts(departure, attributed: false)
+            writer.release(departure.tenure)
+        }
         departures = [:]
         for id in was.doubted { holdings[id]?.isDoubtful = true }
         // What comes next may be under way for as long.
-        if let saveAt, saveAt <= now { save() }
+        if let saveAt, saveAt <= .now { save() }
+        concluded += 1
         guard !isStopping else { return }
         reapply(was.overtaken.union(skipped))
         if underWay == nil { behindSince = nil }
@@ -111,9 +115,12 @@ extension Agent {
                 || underWay.overtaken.contains(id) && holdings[id]?.state != wanted(id)
         else { return nil }
         let seconds = (ContinuousClock.now - underWay.since).milliseconds / 1000
+        let time = "\((seconds * 10).rounded() / 10) s"
+        guard underWay.progress.hasStalled else {
+            return "\(underWay.ids.count) tables are being written, for \(time) so far"
+        }
         return """
-            the kernel has been held up for \((seconds * 10).rounded() / 10) s by somebody's changes to rulesets of \
-            their own
+            the kernel has taken no changes for \(time): somebody's to rulesets of their own may have to end first
               fix: see 'nft monitor' in the endpoints' namespaces; memory limits of control groups bound such changes
             """
     }
@@ -126,6 +133,16 @@ extension Agent {
                 throw NftablesError.heldUp(namespace: observed[id]?.name ?? "\(id)")
             }
             try await Task.sleep(for: .milliseconds(5))
+        }
+    }
+
+    /// What was read of another state than the one that an endpoint is in, or not read though there is a table.
+    func outdated(_ generations: [NamespaceID: UInt64]) -> Set<NamespaceID> {
+        Set(generations.keys).union(holdings.keys).filter { id in
+            guard let holding = holdings[id], holding.state != nil else {
+                return generations[id] != nil
+            }
+            return generations[id] != holding.generation
         }
     }
 
@@ -148,7 +165,8 @@ extension Agent {
             }
             try await rest(of: ids)
             try read(ids)
-            if !departures.isEmpty { try await Task.sleep(for: .milliseconds(5)) }
+            // Others get their turn, also where this never comes to an end.
+            try await Task.sleep(for: .milliseconds(departures.isEmpty ? 1 : 5))
         }
     }
 }

@@ -17,7 +17,7 @@ extension Agent {
             ledgerError = "\(error)"
         }
         ledger.journalEntry = journal.last
-        saveAt = ContinuousClock.now
+        saveAt = min(saveAt ?? .now, .now)
     }
 
     /// What the kernel answered to an agent that was killed before it could read it.

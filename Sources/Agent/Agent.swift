@@ -73,6 +73,8 @@ public actor Agent {
     /// What is being written while the loop goes on.
     var underWay: UnderWay?
     var departures: [NamespaceID: Departure] = [:]
+    /// How often something came to its end that was under way.
+    var concluded: UInt64 = 0
     /// Since when there has always been something under way.
     var behindSince: ContinuousClock.Instant?
     /// When that last took longer than the loop waits.

@@ -22,15 +22,23 @@ struct NamespaceOptions: ParsableArguments {
     var hostNamespace: String?
 
     /// Where an agent would look that is told no more than this by options.
-    func resolved() throws -> AgentConfiguration {
+    func resolved() -> AgentConfiguration {
         var flags: [String: [String]] = [:]
         if !given.isEmpty { flags["namespaces"] = given }
         if !pid.isEmpty { flags["pid"] = pid.map { "\($0)" } }
         if let hostNamespace { flags["host-namespace"] = [hostNamespace] }
-        return try AgentOptions.orExplain { () throws(SettingsError) in
-            try AgentSettings(
+        do throws(SettingsError) {
+            return try AgentSettings(
                 SettingsSources(flags: flags, environment: ProcessInfo.processInfo.environment)
             ).configuration
+        } catch {
+            // Whoever has to get out of something is not to mend another thing first.
+            complain(
+                "\(error)\n  so only options count here, and what holds where nobody says anything")
+            return AgentConfiguration(
+                policies: "/etc/ringfence/policies",
+                namespaceFolders: given.isEmpty ? ["/run/netns"] : given, pids: pid,
+                hostNamespace: hostNamespace, stateDirectory: "/var/lib/ringfence")
         }
     }
 }

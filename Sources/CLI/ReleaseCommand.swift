@@ -19,7 +19,7 @@ struct ReleaseCommand: ParsableCommand {
     @Flag(name: .shortAndLong, help: "Don't ask.") var yes = false
 
     func run() throws {
-        let places = try namespaces.resolved()
+        let places = namespaces.resolved()
         // Policies with mistakes name what they can't be asked for.
         let claims =
             (PolicyReading(path: places.policies, at: AgentCommand.now()).policies?.tenants ?? [:])

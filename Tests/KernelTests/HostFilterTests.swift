@@ -77,6 +77,10 @@ extension KernelTests {
                 } else {
                     #expect(endpoints.allSatisfy { $0.state == .enforced })
                 }
+                let asked = ContinuousClock.now
+                _ = try await agent.counters()
+                _ = try await agent.agent.metrics()
+                #expect(ContinuousClock.now - asked < .seconds(1))
                 withExtendedLifetime(squatters) {}
                 squatters = []
                 try await agent.settle()

@@ -26,8 +26,9 @@ public final class SocketKeeper: Sendable {
         self.manager = manager
         var waiting: [String: CInt] = [:]
         for entry in handed.entries {
+            let name = Self.rename(entry.name, of: entry.descriptor, manager)
             // One socket a table; a second of the same name is of no use.
-            if let old = waiting.updateValue(entry.descriptor, forKey: entry.name) { close(old) }
+            if let old = waiting.updateValue(entry.descriptor, forKey: name) { close(old) }
         }
         state = Mutex(State(waiting: waiting, kept: Set(waiting.keys)))
     }
@@ -41,6 +42,25 @@ public final class SocketKeeper: Sendable {
     /// linux/binfmts.h).
     static func name(_ id: NamespaceID) -> String {
         "\(String(id.device, radix: 36))-\(String(id.inode, radix: 36))"
+    }
+
+    /// Gives a socket that an earlier release left the name that this one knows it by.
+    private static func rename(
+        _ name: String, of descriptor: CInt, _ manager: ServiceManager
+    ) -> String {
+        let words = name.split(separator: "-")
+        guard words.count == 3, words[0] == "table", let device = UInt64(words[1]),
+            let inode = UInt64(words[2])
+        else { return name }
+        let new = Self.name(NamespaceID(device: device, inode: inode))
+        do throws(SystemError) {
+            try manager.tell(["FDSTORE=1", "FDNAME=\(new)", "FDPOLL=0"], keeping: descriptor)
+            try manager.tell(["FDSTOREREMOVE=1", "FDNAME=\(name)"])
+            return new
+        } catch {
+            // The manager goes on keeping it by the old name, and this agent takes it by the new one.
+            return new
+        }
     }
 
     /// The socket that an earlier agent left for a namespace; nil where there is none.

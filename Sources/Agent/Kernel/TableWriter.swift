@@ -23,12 +23,17 @@ final class TableWriter: Sendable {
     final class Progress: Sendable {
         private let steps = Atomic<Int>(0)
         private let outdated = Atomic<Bool>(false)
+        private let stalled = Atomic<Bool>(false)
 
         var count: Int { steps.load(ordering: .relaxed) }
         var isOutdated: Bool { outdated.load(ordering: .relaxed) }
 
         func step() { steps.add(1, ordering: .relaxed) }
         func outdate() { outdated.store(true, ordering: .relaxed) }
+
+        /// Whether nothing got done for as long as somebody had patience.
+        var hasStalled: Bool { stalled.load(ordering: .relaxed) }
+        fileprivate func stall() { stalled.store(true, ordering: .relaxed) }
     }
 
     /// Has work done, and waits for it.
@@ -59,7 +64,10 @@ final class TableWriter: Sendable {
         var steps = 0
         while place.isDone.wait(timeout: .now() + patience.asDispatched) == .timedOut {
             let count = progress.count
-            if count == steps { break }
+            if count == steps {
+                progress.stall()
+                break
+            }
             if let limit, ContinuousClock.now - start > limit { break }
             steps = count
         }

@@ -127,7 +127,7 @@ struct AuditCommand: AsyncParsableCommand {
     private func look(
         _ policies: PolicySet, _ hostFilter: HostFilterUse, _ progress: Progress
     ) throws -> (Survey, AuditResult) {
-        let places = try namespaces.resolved()
+        let places = namespaces.resolved()
         func survey() throws -> Survey {
             try Survey(
                 policies, folders: places.namespaceFolders, pids: places.pids,

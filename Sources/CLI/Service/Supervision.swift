@@ -69,7 +69,6 @@ struct Supervision: Service {
     func reload(_ work: () async -> Void) async {
         tell("RELOADING=1", "MONOTONIC_USEC=\(ServiceManager.microseconds)")
         await work()
-        try? await waitUntilInForce()
         tell("READY=1", await status())
     }
 
