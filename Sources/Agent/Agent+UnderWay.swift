@@ -77,7 +77,9 @@ extension Agent {
         if let saveAt, saveAt <= .now { save() }
         concluded += 1
         guard !isStopping else { return }
-        reapply(was.overtaken.union(skipped))
+        let left = was.overtaken.union(skipped)
+        skipped = []
+        reapply(left)
         if underWay == nil { behindSince = nil }
         for id in was.doubted { tellIfRepaired(id) }
     }
