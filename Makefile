@@ -35,7 +35,7 @@ help:
 	@echo 'make service  what a service manager can count on; results/service.json'
 	@echo 'make containers  the CNI plugin under reference plugins and podman; results/containers.json'
 	@echo 'make deb      a Debian package in results/'
-	@echo 'make deb-test setup, a package, checks, a root of its own to install it in; results/deb.json'
+	@echo 'make deb-test setup, a package, checks, a root of its own that boots with it; results/deb.json'
 	@echo 'make mutate   setup, build, changes behind the agent that the audit has to find; results/mutate.json'
 	@echo 'make bench    measure'
 	@echo 'make lint     check the format'
