@@ -11,48 +11,14 @@ internal import Synchronization
 typealias TablePresence = EndpointTable.Presence
 
 extension Agent {
-    /// Compiles everything anew, as after a change of tenants or namespaces.
-    func rebuild() {
-        let clock = ContinuousClock()
-        let start = clock.now
-        refreshResting()
-        compile()
-        applyCompilation(after: clock.now - start)
-    }
-
-    /// Compiles everything for what is observed now.
-    func compile() {
-        let topology = inputs.accepted.topology(
-            observed: Array(observed.values), host: host, announced: announced.claims)
-        let known = Set(compilation.topology.conflicts)
-        for conflict in topology.conflicts where !known.contains(conflict) {
-            let status = ConflictStatus(conflict)
-            let claimants = status.claimants.joined(separator: ", ")
-            logger.warning("\(status.subject) (\(claimants)): \(status.message); closed for all")
-        }
-        compilation = Compilation(of: inputs.accepted, for: topology) { concurrently($0, $1) }
-        explanations = [:]
-        mentions = nil
-    }
-
     /// Brings all that was compiled into force.
     func applyCompilation(after compileTime: Duration) {
         apply(
-            to: holdings.keys.filter { compilation.states[$0] == nil }
+            to: contested.union(holdings.keys).filter { compilation.states[$0] == nil }
                 + compilation.topology.endpoints.map(\.id),
             compileTime: compileTime, readTime: .zero)
         // After the checkpoint, which a large change is followed by.
         trimAt = ContinuousClock.now + .milliseconds(2500)
-    }
-
-    /// Compiles what some policy files touch.
-    func follow(_ changed: Set<String>, readTime: Duration) {
-        let clock = ContinuousClock()
-        let start = clock.now
-        let touched = compilation.follow(inputs.accepted, changed: changed)
-        explanations = [:]
-        mentions?.follow(inputs.accepted, changed: changed)
-        apply(to: touched.sorted(), compileTime: clock.now - start, readTime: readTime)
     }
 
     /// Tries again what could not be brought into force.
@@ -85,7 +51,7 @@ extension Agent {
         let hadFailed: Bool
 
         /// Comes into force on some thread; what is counted is written down at every step.
-        func apply(_ progress: TableWriter.Progress) -> Outcome {
+        func apply(_ progress: BackgroundWorker.Progress) -> Outcome {
             var outcome = Outcome()
             defer { progress.step() }
             guard !progress.isOutdated else {
@@ -139,7 +105,7 @@ extension Agent {
     /// are in it already.
     ///
     /// The host filter comes first: nobody can hold up what is written to it.
-    private func apply(
+    func apply(
         to ids: some Sequence<NamespaceID>, compileTime: Duration, readTime: Duration
     ) {
         let start = ContinuousClock.now
@@ -151,6 +117,10 @@ extension Agent {
         if isOvertaken(ids) { return }
         let work: [Work] = ids.compactMap { id in
             guard let tenure = tenures[id], id != host else { return nil }
+            if closing[id] != nil {
+                closing[id] = true
+                return nil
+            }
             let hadFailed = holdings[id]?.problem != nil
             if holdings[id]?.isDoubtful == true { reread(tenure) }
             let holding = holdings[id]
@@ -278,7 +248,7 @@ extension Agent {
             of: work.held?.rules ?? [:])
         if outcome.error == nil, let remains = outcome.remains { salvage(remains, of: work) }
         guard tenures[work.id] === work.tenure else {
-            if outcome.error == nil { departures[work.id]?.rules = work.wanted.rules }
+            if outcome.error == nil { departures[work.id]?.state = work.wanted }
             return carry(carried, of: work.id)
         }
         if let error = outcome.error {

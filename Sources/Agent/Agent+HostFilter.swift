@@ -1,3 +1,4 @@
+internal import AgentCore
 internal import Compiler
 internal import HostFilter
 internal import HostRules
@@ -66,7 +67,8 @@ extension Agent {
         }
         let refused = followUnfollowed(filter, next)
         failure = failure ?? refused
-        if posts != self.posts {
+        adoptLinks(filter)
+        if posts != self.posts || !Set(guards.held.keys).isSubset(of: filter.closedInterfaces) {
             try stand(posts, filter)
             tellUnguarded(self.posts ?? [:], now: posts, known)
             self.posts = posts
@@ -129,7 +131,7 @@ extension Agent {
     }
 
     /// The host ends of the endpoints' veths.
-    private func posts(
+    func posts(
         _ numbers: [NamespaceID: UInt32], _ filter: HostFilter
     ) -> [Post: NamespaceID] {
         guard let host, let there = observed[host] else { return [:] }
@@ -158,7 +160,7 @@ extension Agent {
         return posts
     }
 
-    private func stand(
+    func stand(
         _ posts: [Post: NamespaceID], _ filter: HostFilter
     ) throws(BPFError) {
         let failures = try guardPosts(posts, filter)
@@ -168,7 +170,20 @@ extension Agent {
         if let first = failures.values.first { throw first }
     }
 
-    /// Has the filter stand there, and at no others but those of namespaces that can't be entered: these are as they were.
+    /// Takes in links that an earlier agent guarded, and of which nothing but the kernel's state tells.
+    private func adoptLinks(_ filter: HostFilter) {
+        for interface in filter.closedInterfaces where guards.held[interface] == nil {
+            guard let end = host.flatMap({ observed[$0] })?.veths[interface],
+                let link = guards.adopt(interface, name: end.name, at: clock())
+            else { continue }
+            logger.warning(
+                "link is held: an earlier agent guarded it",
+                metadata: ["link": "\(link.name)", "reason": "\(link.reason)"])
+        }
+    }
+
+    /// Has the filter guard these, close what is held, and leave the links of namespaces that can't be entered as they
+    /// were.
     func guardPosts(
         _ posts: [Post: NamespaceID], _ filter: HostFilter
     ) throws(BPFError) -> [Int32: BPFError] {
@@ -176,7 +191,7 @@ extension Agent {
             refusedEntries.keys.filter { tenures[$0] == nil }
                 .compactMap { filter.knownNumber(of: $0) })
         return try inHostNamespace { () throws(BPFError) in
-            try filter.guardPosts(posts, sparing: spared)
+            try filter.guardPosts(posts, closing: Set(guards.held.keys), sparing: spared)
         }
     }
 

@@ -110,7 +110,8 @@ extension Agent {
                 directory: configuration.policies, files: policies.files.count,
                 policies: policies.files.values.reduce(0) { $0 + $1.policyCount },
                 rules: policies.files.values.reduce(0) { $0 + $1.rules.count },
-                tenants: policies.tenants.count, errors: inputs.diagnostics),
+                tenants: policies.tenants.count,
+                errors: inputs.diagnostics + [lostDirectory].compactMap(\.self)),
             endpoints: compilation.topology.endpoints.map(status).sorted {
                 ($0.tenant, $0.name) < ($1.tenant, $1.name)
             },
@@ -120,7 +121,7 @@ extension Agent {
                 }
             },
             conflicts: compilation.topology.conflicts.map { ConflictStatus($0) },
-            lastApply: lastApply, lost: lost, overheard: overheard(),
+            held: heldLinks, lastApply: lastApply, lost: lost, overheard: overheard(),
             sinks: observer?.sinks() ?? [])
     }
 

@@ -1,3 +1,4 @@
+internal import AgentCore
 internal import Linux
 internal import Logging
 internal import NetTypes
@@ -12,12 +13,13 @@ extension Agent {
     public var isInForce: Bool {
         // One round is enough: somebody may save policies without a pause.
         isReady && (underWay == nil || concluded > 0)
-            && (!inputs.accepted.files.isEmpty || inputs.errors.isEmpty)
+            && (!inputs.accepted.files.isEmpty || !isWithoutPolicies)
     }
 
-    /// Whether no policy file that is there can be read, so that nothing is changed.
+    /// Whether no policy is known, though files are there or the kernel enforces something: nothing is changed then.
     public var isWithoutPolicies: Bool {
-        isReady && inputs.accepted.files.isEmpty && !inputs.errors.isEmpty
+        isReady && inputs.accepted.files.isEmpty
+            && (!inputs.errors.isEmpty || sight.lostSince != nil)
     }
 
     /// Whether the kernel is known to hold what the files say.

@@ -36,6 +36,7 @@ extension Agent {
             case nil: continue
             }
         }
+        if tokens.contains(Source.mounts.token()) { lookForDirectory() }
         if !rulesets.isEmpty { rulesetsChanged(rulesets) }
         surroundingsChanged(surroundings)
         return untilNextDue(ContinuousClock.now)

@@ -12,7 +12,8 @@ extension Schemas {
                     "agent": .named("Agent"), "policies": .named("PolicyStatus"),
                     "endpoints": .list(of: .named("EndpointStatus")),
                     "unknownNamespaces": .list(of: .named("UnknownNamespace")),
-                    "conflicts": .list(of: .named("Conflict")), "lost": .named("LostEvents"),
+                    "conflicts": .list(of: .named("Conflict")),
+                    "held": .list(of: .named("HeldLink")), "lost": .named("LostEvents"),
                     "sinks": .list(of: .named("Sink")),
                 ], optional: ["lastApply": .named("Apply"), "overheard": .named("Overheard")])
         ),
@@ -54,6 +55,20 @@ extension Schemas {
                     "addresses": .list(of: .address),
                 ], optional: ["generation": .count, "lastError": .string()])
         ),
+        (
+            "HeldLink",
+            .record(
+                "A host end of a veth that stays guarded although no endpoint is there any more.",
+                [
+                    "link": .string(), "isClosed": ["type": "boolean"], "reason": .string(),
+                    "since": .moment, "addresses": .list(of: .address),
+                ], optional: ["tenant": .string(), "endpoint": .string()])
+        ),
+        (
+            "LinkReleaseRequest",
+            .record("A held link.", ["link": .string("Its name in the host namespace.")])
+        ),
+        ("Empty", .record("Nothing to say.", [:])),
         (
             "UnknownNamespace",
             .record(

@@ -8,10 +8,11 @@ extension PolicySet {
     ///
     /// `observed` holds every namespace of the machine, in any order. `host` is the one that the host
     /// ends of the veths live in; it is never an endpoint. `announced` holds claims beside those of
-    /// the files, by tenant: they weigh the same.
+    /// the files, by tenant: they weigh the same. `retained` holds addresses of endpoints that went out of sight and may
+    /// still answer: they stay local.
     public func topology(
         observed: [ObservedNamespace], host: NamespaceID?,
-        announced: [String: [EndpointClaim]] = [:]
+        announced: [String: [EndpointClaim]] = [:], retained: Set<IPAddress> = []
     ) -> Topology {
         var tenants = tenants
         for (name, claims) in announced { tenants[name] = tenants[name]?.claiming(claims) }
@@ -19,6 +20,7 @@ extension PolicySet {
             tenants: tenants, namespaces: observed.sorted { $0.id < $1.id }, host: host)
         survey.assignNamespaces()
         survey.applyPins()
+        survey.keepLocal(retained)
         survey.closeSharedAddresses()
         return survey.topology
     }
@@ -106,6 +108,9 @@ private struct Survey {
         }
     }
 
+    /// Keeps addresses from being the world's.
+    mutating func keepLocal(_ addresses: Set<IPAddress>) { local += addresses }
+
     private func conflict(over address: IPAddress, of member: Member) -> Conflict? {
         guard !address.isLinkLocal else { return nil }
         let owners = pins.owners(of: address)
@@ -159,7 +164,7 @@ private struct Survey {
 
 extension Tenant {
     /// The same with further claims, whose labels win.
-    fileprivate func claiming(_ more: [EndpointClaim]) -> Tenant {
+    func claiming(_ more: [EndpointClaim]) -> Tenant {
         Tenant(
             name: name, labels: labels, claims: claims + more, pinned: pinned, ports: ports,
             place: place)

@@ -5,7 +5,8 @@ extension StatusReport: TextReport {
     public func text(_ form: TextForm) -> String {
         [
             agentText, policyText, applyText, errorText(form), endpointText(form),
-            unknownText(form), conflictText(form), overheard?.text ?? "", lostText(form),
+            unknownText(form), conflictText(form), heldText(form), overheard?.text ?? "",
+            lostText(form),
             sinkText(form),
         ].joined()
     }
@@ -100,6 +101,26 @@ extension StatusReport: TextReport {
             ])
         }
         return section("conflicts", table, form, none: "none")
+    }
+
+    private func heldText(_ form: TextForm) -> String {
+        guard !held.isEmpty else { return "" }
+        var table = Table(
+            .init("LINK", importance: .high), .init("STATE"), .init("WAS"),
+            .init("ADDRESSES", importance: .low), .init("SINCE"), .init("WHY"))
+        for link in held {
+            table.append([
+                .init(link.link),
+                .init(
+                    link.isClosed ? "closed" : "open: host filter off",
+                    link.isClosed ? .doubtful : .bad),
+                .init(
+                    [link.tenant, link.endpoint].compactMap(\.self).joined(separator: "/")),
+                .init(link.addresses.map(\.description).joined(separator: ", ")),
+                .init("\(link.since)"), .init(link.reason),
+            ])
+        }
+        return section("links without their endpoint", table, form, none: "none")
     }
 
     private func sinkText(_ form: TextForm) -> String {

@@ -8,6 +8,8 @@ public struct StatusReport: Hashable, Sendable, Codable {
     public var endpoints: [EndpointStatus]
     public var unknownNamespaces: [UnknownNamespace]
     public var conflicts: [ConflictStatus]
+    /// Host ends of veths at which no endpoint is any more.
+    public var held: [HeldLinkStatus]
     public var lastApply: ApplyStatus?
     public var lost: LostEvents
     /// What the host filter dropped as nobody's attempt; nil where it is off.
@@ -18,9 +20,11 @@ public struct StatusReport: Hashable, Sendable, Codable {
     public init(
         agent: AgentStatus, policies: PolicyStatus, endpoints: [EndpointStatus],
         unknownNamespaces: [UnknownNamespace] = [], conflicts: [ConflictStatus] = [],
+        held: [HeldLinkStatus] = [],
         lastApply: ApplyStatus? = nil, lost: LostEvents = LostEvents(),
         overheard: Overheard? = nil, sinks: [SinkStatus] = []
     ) {
+        self.held = held
         self.sinks = sinks
         self.overheard = overheard
         self.agent = agent
