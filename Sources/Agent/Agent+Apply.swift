@@ -173,7 +173,7 @@ extension Agent {
             // What was left out comes with a later generation, and so does the news.
             noteGeneration(lastApply, skipped.isEmpty ? news : putBack(news))
         }
-        if isInForce { reconciled.store(true, ordering: .releasing) }
+        followReadiness()
         logger.info(
             batch.news != nil ? "generation \(ledger.generation)" : "tables taken over",
             metadata: [
@@ -185,7 +185,6 @@ extension Agent {
 
     private func beginGeneration() {
         ledger.generation += 1
-        reconciled.store(true, ordering: .releasing)
     }
 
     /// Applies to the host filter alone; tables of an earlier agent go once it stands.

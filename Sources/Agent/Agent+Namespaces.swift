@@ -1,3 +1,5 @@
+internal import AgentCore
+internal import Glibc
 internal import Linux
 internal import Logging
 internal import NetTypes
@@ -109,7 +111,14 @@ extension Agent {
 
     /// Opens namespaces and reads what they hold, several at a time; what stands as an earlier agent
     /// left it isn't read.
-    func enter(_ found: [NamespaceSource.Found], as left: [NamespaceID: Checkpoint.Table] = [:]) {
+    func enter(_ all: [NamespaceSource.Found], as left: [NamespaceID: Checkpoint.Table] = [:]) {
+        let room = descriptors?.room(besides: tenures.count) ?? .max
+        let found = Array(all.prefix(room))
+        for beyond in all.dropFirst(room) {
+            refuse(
+                beyond,
+                SystemError("reserve descriptors for a namespace", code: EMFILE))
+        }
         let first = lastSlot + 1
         lastSlot += UInt64(found.count)
         let entries = concurrently(found.count) { [keeper, hostNamespace] index in

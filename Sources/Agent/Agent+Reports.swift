@@ -1,3 +1,4 @@
+internal import AgentCore
 internal import Compiler
 internal import Glibc
 internal import NetTypes
@@ -112,7 +113,7 @@ extension Agent {
                 rules: policies.files.values.reduce(0) { $0 + $1.rules.count },
                 tenants: policies.tenants.count,
                 errors: inputs.diagnostics + [lostDirectory].compactMap(\.self)),
-            endpoints: compilation.topology.endpoints.map(status).sorted {
+            endpoints: (compilation.topology.endpoints.map(status) + refusedClaims).sorted {
                 ($0.tenant, $0.name) < ($1.tenant, $1.name)
             },
             unknownNamespaces: compilation.topology.unknown.compactMap { id in
@@ -135,7 +136,8 @@ extension Agent {
             if problem != nil {
                 .dirty
             } else if configuration.hostFilter == .only {
-                guarded.contains(endpoint.id) && hostFilterProblem == nil ? .enforced : .unknown
+                guarded.contains(endpoint.id) && hostFilterProblem == nil
+                    && pastTheHost(endpoint.id).isEmpty ? .enforced : .unknown
             } else if holding?.presence != .owned {
                 .unknown
             } else if compilation.errors[endpoint.id] != nil {
@@ -154,10 +156,42 @@ extension Agent {
                 ?? unguarded(endpoint.id))
     }
 
-    /// Why the host filter does not stand at an endpoint though it should.
+    /// Why the host filter does not see all of an endpoint though it should.
     private func unguarded(_ id: NamespaceID) -> String? {
-        guard configuration.hostFilter != .off, !guarded.contains(id) else { return nil }
-        return "no veth of it ends in the host namespace: the host filter does not see it"
+        guard configuration.hostFilter != .off else { return nil }
+        guard guarded.contains(id) else {
+            return "no veth of it ends in the host namespace: the host filter does not see it"
+        }
+        guard configuration.hostFilter == .only, let first = pastTheHost(id).first else {
+            return nil
+        }
+        return """
+            its interface '\(first.name)' does not end in the host namespace: nothing filters what passes there
+              fix: delete the interface, or use both layers ('--host-filter on')
+            """
+    }
+
+    /// Interfaces of an endpoint that the host filter doesn't see.
+    func pastTheHost(_ id: NamespaceID) -> [ObservedInterface] {
+        guard let namespace = observed[id], let ends = host.flatMap({ observed[$0] })?.veths
+        else { return [] }
+        return namespace.interfacesPastTheHost(among: ends)
+    }
+
+    /// Namespaces that a tenant claims and that could not be opened: they are not enforced.
+    var refusedClaims: [EndpointStatus] {
+        let refused = refusedEntries.keys.filter { tenures[$0] == nil }
+        guard !refused.isEmpty else { return [] }
+        let namespaces = source.found(refused).map {
+            ObservedNamespace(id: $0.id, paths: $0.paths, pids: $0.pids, interfaces: [])
+        }
+        let owners = inputs.accepted.owners(of: namespaces, announced: announced.claims)
+        return namespaces.compactMap { namespace in
+            guard case .tenant(let tenant) = owners[namespace.id] else { return nil }
+            return EndpointStatus(
+                name: namespace.name, tenant: tenant, state: .unknown, addresses: [],
+                generation: nil, lastError: refusedEntries[namespace.id])
+        }
     }
 }
 

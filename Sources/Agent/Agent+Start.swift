@@ -19,6 +19,7 @@ extension Agent {
         readLedger()
         store.record(AgentRun(started: started, version: Agent.version, pid: getpid()))
         try enterHost()
+        descriptors = descriptorBudget()
         let resumption = resume()
         let resumed = clock.now
         takeKeptPolicies()
@@ -50,9 +51,7 @@ extension Agent {
         } else {
             rebuild()
         }
-        if underWay == nil, isInForce || ledger.generation > 0 {
-            reconciled.store(true, ordering: .releasing)
-        }
+        followReadiness()
         saveSoon()
         keep(unkept)
         unkept = [:]
@@ -61,6 +60,15 @@ extension Agent {
         watch(source.folders.namesDescriptor, .names)
         watch(source.folders.mountsDescriptor, .mounts, for: .priority)
         for id in inherited { watchedRefusals[id] = .now }
+    }
+
+    /// What the host filter, the history and questions take comes later.
+    private func descriptorBudget() -> DescriptorBudget? {
+        guard let limit = DescriptorLimit.current, let open = try? DescriptorLimit.open() else {
+            return nil
+        }
+        return DescriptorBudget(
+            limit: limit, base: open + (configuration.hostFilter == .off ? 24 : 64))
     }
 
     /// An empty directory is no order to revoke what an earlier agent enforced, though nothing tells what that was.

@@ -39,6 +39,7 @@ extension Agent {
         if tokens.contains(Source.mounts.token()) { lookForDirectory() }
         if !rulesets.isEmpty { rulesetsChanged(rulesets) }
         surroundingsChanged(surroundings)
+        defer { followReadiness() }
         return untilNextDue(ContinuousClock.now)
     }
 

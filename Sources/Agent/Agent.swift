@@ -49,6 +49,8 @@ public actor Agent {
     var announced: Announcements { didSet { knownSurroundings = nil } }
     /// A hash of these three; nil while nobody has asked since the last change.
     var knownSurroundings: String?
+    /// How many namespaces the limit on open files leaves room for; nil before the start.
+    var descriptors: DescriptorBudget?
     /// Namespaces that could not be taken over, with the reason, and when to try again.
     var refusedEntries: [NamespaceID: String] = [:]
     var lookAgainAt: ContinuousClock.Instant?
