@@ -43,11 +43,20 @@ extension Agent {
         compileAll()
     }
 
-    private func compileAll() {
+    /// The first compilation: it is waited for, and nothing is closed before.
+    ///
+    /// What passed before there was an agent is cut only if the policies refuse it.
+    func buildFirst() {
+        followGuards()
+        compileAll(patience: .seconds(3600))
+    }
+
+    private func compileAll(patience: Duration = compilePatience) {
         guard compileQueue.begin() else { return }
         let start = ContinuousClock.now
         let input = compileInput
-        let isDone = run({ input.compiled() }, then: { $0.concludeAll($1, begun: start) })
+        let isDone = run(
+            patience: patience, { input.compiled() }, then: { $0.concludeAll($1, begun: start) })
         guard !isDone else { return }
         // Whoever gets the address of an endpoint that is gone must not have its rules until then.
         let cut = compilation.cut(goneAddresses)
@@ -72,10 +81,9 @@ extension Agent {
     /// - Returns: Whether it is done.
     @discardableResult
     private func run<Outcome: Sendable>(
-        _ work: @escaping @Sendable () -> Outcome,
+        patience: Duration = compilePatience, _ work: @escaping @Sendable () -> Outcome,
         then conclude: @escaping @Sendable (isolated Agent, Outcome) -> Void
     ) -> Bool {
-        let patience = isReady ? Self.compilePatience : .seconds(3600)
         let outcome = compiler.run(
             patience: patience, limit: patience, BackgroundWorker.Progress(),
             { _ in work() },

@@ -49,7 +49,7 @@ extension Agent {
         } else if resumption != nil {
             applyCompilation(after: .zero)
         } else {
-            rebuild()
+            buildFirst()
         }
         followReadiness()
         saveSoon()
