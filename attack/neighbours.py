@@ -120,12 +120,19 @@ class Stray:
             lambda: all(self.a.neighbour(receiver, one) == self.mac for one in (v4, v6)), 2))
 
 
+def know_host(a, name):
+    """Gives a namespace the host's MAC: no rule lets it call the host."""
+    for address in a.both("host"):
+        command(a.stage.path(name), "ip", "neigh", "replace", address, "lladdr",
+                a.stage.mac["host"], "nud", "stale", "dev", "eth0")
+
+
 @attack("stray-arp", reasons=("arp", "identity"), fabrics=("bridged",), on_link=True, by=STRAY)
 def stray_arp(a):
     """A namespace that no tenant claims tells friend that victim and the host are at its MAC."""
     stray = Stray(a)
     a.meet(FRIEND, VICTIM, 5000)
-    a.meet(FRIEND, "host")
+    know_host(a, FRIEND)
     for name in (VICTIM, "host"):
         address = a.forge(a.both(name)[0])
         for operation, target in ((2, a.both(FRIEND)[0]), (1, a.both(FRIEND)[0]), (1, address)):
@@ -146,7 +153,7 @@ def stray_nd(a):
     """The same by neighbour discovery: advertisements, and questions in their names."""
     stray = Stray(a)
     a.meet(FRIEND, VICTIM, 5000)
-    a.meet(FRIEND, "host")
+    know_host(a, FRIEND)
     friend = a.both(FRIEND)[1]
     for name in (VICTIM, "host"):
         address = a.forge(a.both(name)[1])
