@@ -30,9 +30,11 @@ extension Agent {
             let claimants = status.claimants.joined(separator: ", ")
             logger.warning("\(status.subject) (\(claimants)): \(status.message); closed for all")
         }
+        readRefusals(beforeChangeTo: topology)
         compilation = Compilation(of: inputs.accepted, for: topology) { concurrently($0, $1) }
         explanations = [:]
         mentions = nil
+        owners = nil
     }
 
     /// Brings all that was compiled into force.
