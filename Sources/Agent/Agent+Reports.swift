@@ -126,7 +126,9 @@ extension Agent {
             },
             unknownNamespaces: compilation.topology.unknown.compactMap { id in
                 observed[id].map {
-                    UnknownNamespace(name: $0.name, id: id, addresses: $0.addresses)
+                    UnknownNamespace(
+                        name: $0.name, id: id, addresses: $0.addresses,
+                        isClosed: holdings[id]?.presence == .owned)
                 }
             },
             conflicts: compilation.topology.conflicts.map { ConflictStatus($0) },
