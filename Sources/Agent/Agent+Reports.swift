@@ -129,12 +129,13 @@ extension Agent {
 
     func status(_ endpoint: Endpoint) -> EndpointStatus {
         let holding = holdings[endpoint.id]
-        let problem = waiting(endpoint.id) ?? holding?.problem
+        let refused = hostFilterProblem(of: endpoint.id)
+        let problem = waiting(endpoint.id) ?? holding?.problem ?? refused
         let state: EndpointStatus.State =
             if problem != nil {
                 .dirty
             } else if configuration.hostFilter == .only {
-                guarded.contains(endpoint.id) && hostFilterProblem == nil ? .enforced : .unknown
+                isFollowed(endpoint.id) ? .enforced : .unknown
             } else if holding?.presence != .owned {
                 .unknown
             } else if compilation.errors[endpoint.id] != nil {
@@ -147,10 +148,15 @@ extension Agent {
         return EndpointStatus(
             name: endpoint.name, tenant: endpoint.tenant, state: state,
             addresses: endpoint.addresses,
-            generation: holding?.presence == .owned
-                ? holding?.generation : outsideGenerations[endpoint.id],
+            generation: refused == nil
+                ? generation(holding, endpoint.id)
+                : notFollowed[endpoint.id]?.generation,
             lastError: problem ?? compilation.errors[endpoint.id]?.description
                 ?? unguarded(endpoint.id))
+    }
+
+    private func generation(_ holding: Holding?, _ id: NamespaceID) -> UInt64? {
+        holding?.presence == .owned ? holding?.generation : outsideGenerations[id]
     }
 
     /// Why the host filter does not stand at an endpoint though it should.

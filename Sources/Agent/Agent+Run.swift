@@ -1,4 +1,5 @@
 internal import Glibc
+internal import HostFilter
 internal import Linux
 internal import Logging
 public import ServiceLifecycle
@@ -10,7 +11,9 @@ extension Agent: Service {
         // Each namespace takes a handful; a table of this size takes 64 KiB.
         DescriptorLimit.reserve(8_192)
         let finished = startThread()
+        let claim: HostFilterLock?
         do {
+            claim = try await claimHostFilter()
             try await start()
             try? await gracefulShutdown()
             await finish()
@@ -20,6 +23,7 @@ extension Agent: Service {
         }
         loop.stop()
         await finished.value
+        withExtendedLifetime(claim) {}
     }
 
     /// Looks at everything again, as after a SIGHUP, and ends when what differed is written.

@@ -102,6 +102,10 @@ public actor Agent {
     var guarded: Set<NamespaceID> = []
     /// Endpoints whose state the host filter has not taken yet.
     var unfollowed: Set<NamespaceID> = []
+    /// Those of them that it refused.
+    var notFollowed: [NamespaceID: NotFollowed] = [:]
+    /// Since when its maps have been far too large.
+    var oversizedSince: ContinuousClock.Instant?
     /// What guarded endpoints are called in counts, for when they are gone.
     var guardedNames: [NamespaceID: EndpointName] = [:]
     /// The generation that each endpoint is in where the host filter is the only layer.
