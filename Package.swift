@@ -264,7 +264,7 @@ let package = Package(
             ],
             exclude: ["Corpus"], swiftSettings: shell),
         .testTarget(
-            name: "AgentTests", dependencies: ["Agent", "Linux", "NetTypes", "Policy"],
+            name: "AgentTests", dependencies: ["Agent", "Linux", "NetTypes", "Policy", "Rules"],
             swiftSettings: shell),
         .testTarget(
             name: "StoreTests",
@@ -276,8 +276,8 @@ let package = Package(
         .testTarget(
             name: "KernelTests",
             dependencies: [
-                "Agent", "Audit", "CLinux", "Lab", "Linux", "NetTypes", "Nftables", "Policy",
-                "Reports", "Rules", "Verifier",
+                "Agent", "Audit", "CLinux", "HostFilter", "Lab", "Linux", "NetTypes", "Nftables",
+                "Policy", "Reports", "Rules", "Verifier",
                 .product(name: "Logging", package: "swift-log"),
             ],
             swiftSettings: shell),

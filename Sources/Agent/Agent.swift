@@ -133,6 +133,8 @@ public actor Agent {
     /// Accepted files of the start, which are kept when the kernel is in order.
     var unkept: [String: [UInt8]?] = [:]
     var ledgerError: String?
+    /// Kept state that was damaged, each with the policy file that it is a copy of.
+    var damagedState: [(damage: Diagnostic, path: String?)] = []
     var saveAt: ContinuousClock.Instant?
     /// How often the ledger may be written in haste.
     var ledgerPace = Pace(factor: 4, least: .zero)
