@@ -5,9 +5,6 @@ internal import NetTypes
 
 /// One agent at a time writes to the host filter of a host namespace.
 extension Agent {
-    /// How long an earlier agent may take to end: a stop waits 10 s for what is being written.
-    private static let claimPatience = Duration.seconds(15)
-
     /// Takes the right to write to the host filter, before anything is written anywhere.
     ///
     /// - Returns: The right, which has to be kept as long as the agent runs; nil where the host filter is
@@ -15,7 +12,7 @@ extension Agent {
     /// - Throws: `HostFilterLock.Held` where another agent still has it after a while.
     func claimHostFilter() async throws -> HostFilterLock? {
         guard configuration.hostFilter != .off else { return nil }
-        let deadline = ContinuousClock.now + Self.claimPatience
+        let deadline = ContinuousClock.now + configuration.claimPatience
         var isTold = false
         while true {
             switch attemptClaim() {
@@ -23,7 +20,7 @@ extension Agent {
             case .taken(let lock): return lock
             case .held(let held):
                 guard ContinuousClock.now < deadline else { throw held }
-                if !isTold { logger.warning("waiting \(Self.claimPatience): \(held)") }
+                if !isTold { logger.warning("waiting \(configuration.claimPatience): \(held)") }
                 isTold = true
             }
             try await Task.sleep(for: .milliseconds(50))

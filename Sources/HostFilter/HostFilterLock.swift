@@ -89,14 +89,9 @@ public final class HostFilterLock: Sendable {
     /// Who holds the lock: proc_locks(5).
     private static func holder(of folder: borrowing Descriptor) -> Int32? {
         var status = Glibc.stat()
-        guard fstat(folder.rawValue, &status) == 0, let file = fopen("/proc/locks", "re") else {
-            return nil
-        }
-        defer { fclose(file) }
-        var line = [CChar](repeating: 0, count: 256)
-        while fgets(&line, CInt(line.count), file) != nil {
-            let bytes = line.prefix { $0 != 0 }.map { UInt8(bitPattern: $0) }
-            let fields = String(decoding: bytes, as: UTF8.self).split(separator: " ")
+        guard fstat(folder.rawValue, &status) == 0 else { return nil }
+        for line in ProcessFiles.lines(of: "/proc/locks") {
+            let fields = line.split(separator: " ")
             guard fields.count > 5, fields[1] == "FLOCK",
                 fields[5].hasSuffix(":\(status.st_ino)"),
                 isDevice(fields[5], status.st_dev)
@@ -114,58 +109,5 @@ public final class HostFilterLock: Sendable {
         let major = number >> 8 & 0xfff | number >> 32 & 0xffff_f000
         let minor = number & 0xff | number >> 12 & 0xffff_ff00
         return parts == [major, minor]
-    }
-}
-
-/// An abstract Unix socket, whose name is one process's as long as that has it open.
-private enum AbstractName {
-    enum Claim {
-        /// A descriptor that holds the name.
-        case taken(CInt)
-        /// A process of root's has it.
-        case others(pid: Int32)
-        /// A process that is not root's has it.
-        case squatted
-    }
-
-    static func claim(_ name: String) throws(BPFError) -> Claim {
-        var address = sockaddr_un()
-        address.sun_family = sa_family_t(AF_UNIX)
-        withUnsafeMutableBytes(of: &address.sun_path) { $0.dropFirst().copyBytes(from: name.utf8) }
-        let length = socklen_t(MemoryLayout<sa_family_t>.size + 1 + name.utf8.count)
-        let raw = socket(
-            AF_UNIX, CInt(SOCK_STREAM.rawValue) | CInt(SOCK_CLOEXEC.rawValue), 0)
-        if raw < 0 { throw BPFError("make a Unix socket", code: errno) }
-        let answer = withUnsafePointer(to: &address) { pointer in
-            pointer.withMemoryRebound(to: sockaddr.self, capacity: 1) {
-                bind(raw, $0, length) == 0 ? listen(raw, 1) : -1
-            }
-        }
-        if answer == 0 { return .taken(raw) }
-        defer { close(raw) }
-        guard errno == EADDRINUSE else { throw BPFError("bind @\(name)", code: errno) }
-        return holder(raw, &address, length)
-    }
-
-    private static func holder(
-        _ raw: CInt, _ address: inout sockaddr_un, _ length: socklen_t
-    ) -> Claim {
-        let isConnected = withUnsafePointer(to: &address) { pointer in
-            pointer.withMemoryRebound(to: sockaddr.self, capacity: 1) {
-                connect(raw, $0, length) == 0
-            }
-        }
-        var (peer, size) = (Credentials(), socklen_t(MemoryLayout<Credentials>.size))
-        guard isConnected, getsockopt(raw, SOL_SOCKET, SO_PEERCRED, &peer, &size) == 0,
-            peer.uid == 0
-        else { return .squatted }
-        return .others(pid: peer.pid)
-    }
-
-    /// `struct ucred` of unix(7).
-    private struct Credentials {
-        var pid: Int32 = 0
-        var uid: UInt32 = 0
-        var gid: UInt32 = 0
     }
 }
