@@ -47,6 +47,23 @@ public struct Prefix: Hashable, Sendable {
         other.family == address.family && Prefix(containing: other, length: length) == self
     }
 
+    /// Whether it lies inside 127.0.0.0/8 (RFC 1122) or is ::1 (RFC 4291).
+    public var isLoopback: Bool {
+        switch address {
+        case .v4: address.isLoopback && length >= 8
+        case .v6: address.isLoopback && length == 128
+        }
+    }
+
+    /// The IPv4 network that a part of ::ffff:0.0.0.0/96 stands for (RFC 4291, 2.5.5.2); nil for any
+    /// other network.
+    public var mappedIPv4: Prefix? {
+        guard case .v6(let number) = address, length >= 96, number >> 32 == 0xffff else {
+            return nil
+        }
+        return Prefix(containing: .v4(UInt32(truncatingIfNeeded: number)), length: length - 96)
+    }
+
     /// The network's addresses as one set.
     public var addresses: AddressSet {
         switch address {

@@ -20,7 +20,7 @@ import Testing
                 """)
         #expect(
             found.map { "\($0.place.line):\($0.place.column)" } == [
-                "1:1", "3:1", "4:15", "4:18", "7:1", "8:1", "10:7", "11:23", "11:36", "12:20",
+                "3:1", "4:15", "4:18", "7:1", "8:1", "10:7", "11:23", "11:36", "12:20",
                 "12:50", "12:53",
             ])
     }
@@ -41,14 +41,22 @@ import Testing
         arguments: [
             (
                 "cidr: 10.0.0.1/8",
-                "write '10.0.0.0/8' for the network, or '10.0.0.1' for the address"
+                "write '10.0.0.1' for the address, or '10.0.0.0/8' for the network"
             ),
             ("cidr: fe80::1%eth0", "write 'fe80::1'"), ("wrold", "write 'world'"),
             ("db", "write 'tenant: db' if it is a tenant"),
             ("10.0.0.0/8", "write 'cidr: 10.0.0.0/8'"),
             ("tenant: DB", "write 'db'"), ("tenant: 12", #"put it in quotes: "12""#),
-            ("tenants: {}", "write 'tenants: all' for every tenant"),
-            ("tenants: db", "write 'tenant: db' for one, or 'tenants: all' for every one"),
+            ("tenants: {}", "name a label; 'tenants: all' means every tenant"),
+            ("tenants: db", "write 'tenant: db'"), ("10.0.0.1", "write 'cidr: 10.0.0.1'"),
+            ("cidr: 10.0.0.0/255.0.0.0", "write '10.0.0.0/8'"),
+            (
+                "cidr: 10.0.0.0/255.0.255.0",
+                "write ADDRESS/LENGTH, such as '10.0.0.0/32' for one address"
+            ),
+            ("cidr: www.example.com", "write the host's addresses, such as 192.0.2.1"),
+            (#"cidr: "::ffff:10.0.0.0/104""#, "write '10.0.0.0/8', which is what it stands for"),
+            ("cidr: 127.0.0.0/8", "write the addresses that the packets have, or delete it"),
         ]
     )
     func `a wrong peer has a fix`(_ peer: String, _ fix: String) throws {
@@ -60,10 +68,17 @@ import Testing
 
     @Test(
         arguments: [
-            "", "\n\n", "# only a comment\n", "---\n", "---\n---\n", "...\n", "~", "[]", "\u{feff}",
+            "", "\n\n", "# only a comment\n", "---\n", "---\n---\n", "~",
+            "---\n# Source: a.yaml\n---\n",
         ]
     )
-    func `nothing is not enough`(_ text: String) throws {
+    func `a file without a document opens nothing`(_ text: String) throws {
+        let file = try PolicyFile(parsing: text, path: "a.yaml")
+        #expect(file.documents.isEmpty && file.rules.isEmpty)
+    }
+
+    @Test(arguments: ["[]", "{}", "a", "...\n", "\u{feff}"])
+    func `something that is no document is a mistake`(_ text: String) throws {
         #expect(try !mistakes(in: text).isEmpty)
     }
 
@@ -110,7 +125,7 @@ struct HostileText: CustomTestStringConvertible {
         String(repeating: "[", count: 20_000), String(repeating: "- ", count: 20_000),
         String(repeating: "{a: ", count: 20_000), String(repeating: "? ", count: 20_000),
         (0..<1500).map { String(repeating: " ", count: $0) + "a:" }.joined(separator: "\n"),
-        String(repeating: "---\n", count: 20_000), String(repeating: "a: 1\n", count: 20_000),
+        String(repeating: "---\na\n", count: 20_000), String(repeating: "a: 1\n", count: 20_000),
         String(repeating: "&a *a ", count: 20_000), String(repeating: "a", count: 5 << 20),
         "a: &a [x,x,x,x,x,x,x,x]\nb: &b [*a,*a,*a,*a,*a,*a,*a]\n? *b : c\n",
         "a: \"" + String(repeating: "x\n", count: 20_000),

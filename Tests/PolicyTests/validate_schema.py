@@ -18,7 +18,8 @@ def verdict(validator, path):
     """What the schema makes of a file: 'accepts', or 'refuses' with the reason."""
     try:
         with open(path, encoding="utf-8", newline="") as file:
-            documents = list(yaml.safe_load_all(file))
+            # Readers leave empty documents out.
+            documents = [d for d in yaml.safe_load_all(file) if d is not None]
     except (yaml.YAMLError, UnicodeDecodeError, ValueError) as error:
         return "refuses", f"not YAML: {error}"
     for document in documents:

@@ -19,10 +19,15 @@ struct DocumentReader {
                 at: node.place)
         }
         let head = Fields(entries, place: node.place)
-        checkVersion(head)
-        guard let kind = require("kind", in: head, of: "a document", example: "kind: Policy") else {
-            return nil
+        if let foreign = ForeignDocument(head) {
+            return report(foreign.message, fix: foreign.fix, at: node.place)
         }
+        checkVersion(head)
+        guard
+            let kind = require(
+                "kind", in: head, of: "a document", example: "kind: Policy",
+                or: "'kind: Tenant' or 'kind: Assertion'")
+        else { return nil }
         switch word(kind, "kind", among: ["Tenant", "Policy", "Assertion"]) {
         case "Tenant": return tenant(node)
         case "Policy": return policy(node)

@@ -2,15 +2,27 @@
 struct Fields {
     let entries: [SourceNode.Entry]
     let place: SourcePlace
+    /// The keys that the mapping may have; empty where they were not checked.
+    let keys: [String]
 
-    init(_ entries: [SourceNode.Entry], place: SourcePlace) {
+    init(_ entries: [SourceNode.Entry], place: SourcePlace, keys: [String] = []) {
         self.entries = entries
         self.place = place
+        self.keys = keys
     }
 
     subscript(_ key: String) -> SourceNode? { entries.first { $0.key == key }?.value }
 
     func keyPlace(_ key: String) -> SourcePlace? { entries.first { $0.key == key }?.keyPlace }
+
+    /// Whether an unknown key stands where the key should be, which is reported already.
+    func hasSubstitute(for key: String) -> Bool {
+        !keys.isEmpty
+            && entries.contains { entry in
+                !keys.contains(entry.key)
+                    && KeyAdvice(for: entry.key, among: keys).replaces(key)
+            }
+    }
 }
 
 extension DocumentReader {
@@ -24,20 +36,33 @@ extension DocumentReader {
                 fix: "write it as '\(example)'", at: node.place)
         }
         for entry in entries where !keys.contains(entry.key) {
-            let nearest = keys.nearest(to: entry.key)
+            let advice = KeyAdvice(for: entry.key, among: keys)
             report(
-                "\(what) has no key \(entry.key.quoted); its keys are "
+                "\(what) has no key \(entry.key.quoted)\(advice.reason); its keys are "
                     + keys.joined(separator: ", "),
-                fix: nearest.map { "write '\($0)'" } ?? "delete it", at: entry.keyPlace)
+                fix: advice.fix, at: entry.keyPlace)
         }
-        return Fields(entries, place: node.place)
+        return Fields(entries, place: node.place, keys: keys)
     }
 
+    /// The value of a key that has to be there.
+    ///
+    /// - Parameters:
+    ///   - key: The key.
+    ///   - fields: The mapping's entries.
+    ///   - what: What the mapping is, for the message.
+    ///   - example: What to add. It must not be valid as it stands where it would open something.
+    ///   - alternative: What else can be done, for the message.
+    /// - Returns: Nil where it is missing, which is reported once.
     mutating func require(
-        _ key: String, in fields: Fields, of what: String, example: String
+        _ key: String, in fields: Fields, of what: String, example: String,
+        or alternative: String? = nil
     ) -> SourceNode? {
         if let node = fields[key] { return node }
-        return report("\(what) needs '\(key)'", fix: "add '\(example)'", at: fields.place)
+        guard !fields.hasSubstitute(for: key) else { return nil }
+        return report(
+            "\(what) needs '\(key)'",
+            fix: "add '\(example)'" + (alternative.map { ", or \($0)" } ?? ""), at: fields.place)
     }
 
     /// The items of a list that has at least one, unless `mayBeEmpty`.
@@ -90,7 +115,10 @@ extension DocumentReader {
         let nearest = node.text.flatMap { words.nearest(to: $0) }
         return report(
             "\(what) is \(node.found), and must be \(words.alternatives)",
-            fix: "write '\(what): \(nearest ?? words[0])'", at: node.place)
+            fix: "write "
+                + (nearest.map { ["'\(what): \($0)'"] } ?? words.map { "'\(what): \($0)'" })
+                .alternatives,
+            at: node.place)
     }
 
     /// A whole number in plain decimal digits.

@@ -1,5 +1,8 @@
+import NetTypes
+
 extension DocumentReader {
     private static let peerExample = "- tenant: NAME"
+    private static let everybody: Set = ["any", "all", "*", "everyone", "everything", "anyone"]
     private static let forms =
         "a peer is 'tenant: NAME', 'tenants: SELECTOR', 'cidr: NETWORK', 'world' or 'host'"
 
@@ -36,7 +39,11 @@ extension DocumentReader {
         let fix =
             switch ["world", "host"].nearest(to: text) {
             case .some(let word): "write '\(word)'"
-            case nil where text.contains("/") || text.contains(":"): "write 'cidr: \(text)'"
+            case nil where IPAddress(text) != nil || text.contains("/") || text.contains(":"):
+                "write 'cidr: \(text)'"
+            case nil where Self.everybody.contains(text.lowercased()):
+                "name the tenants, or the networks by 'cidr'; 'tenants: all' means every tenant,"
+                    + " and 'world' every address beyond this machine"
             case nil: "write 'tenant: \(text)' if it is a tenant"
             }
         return report("\(Self.forms), and here stands \(text.quoted)", fix: fix, at: place)
@@ -46,10 +53,11 @@ extension DocumentReader {
     private mutating func subject(of fields: Fields) -> SourceNode.Entry? {
         let subjects = fields.entries.filter { ["tenant", "tenants", "cidr"].contains($0.key) }
         guard let subject = subjects.first else {
+            if ["tenant", "tenants", "cidr"].contains(where: fields.hasSubstitute) { return nil }
             return report(
                 "\(Self.forms), and none of them stands here",
                 fix: fields.keyPlace("endpoints") == nil
-                    ? "write '\(Self.peerExample)'" : "add 'tenant: NAME' or 'tenants: all'",
+                    ? "write '\(Self.peerExample)'" : "add 'tenant: NAME'",
                 at: fields.place)
         }
         guard subjects.count == 1 else {
@@ -67,7 +75,7 @@ extension DocumentReader {
 
     private mutating func endpoints(_ fields: Fields, _ subject: SourceNode.Entry) -> Peer? {
         let tenants = subject.key == "tenant" ? named(subject.value) : selected(subject.value)
-        let fix = "name a label, or delete 'endpoints' for all of the tenant's"
+        let fix = "name a label; without 'endpoints' all endpoints of the tenant are meant"
         let endpoints = fields["endpoints"].map { selector($0, ifEmpty: fix) }
         guard let tenants else { return nil }
         return .endpoints(of: tenants, endpoints ?? nil)
@@ -84,9 +92,28 @@ extension DocumentReader {
         if let text = node.text {
             return report(
                 "tenants is \(text.quoted), and must be all or a selector",
-                fix: "write 'tenant: \(text)' for one, or 'tenants: all' for every one",
+                fix: Self.everybody.contains(text.lowercased())
+                    ? "write a selector; 'tenants: all' means every tenant"
+                    : "write 'tenant: \(text)'",
                 at: node.place)
         }
-        return selector(node, ifEmpty: "write 'tenants: all' for every tenant").map { .labels($0) }
+        if let names = node.names {
+            return report(
+                "tenants is a list, and must be all or a selector",
+                fix: "write " + names.map { "'- tenant: \($0)'" }.joined(separator: ", ")
+                    + ", each as a peer of its own",
+                at: node.place)
+        }
+        return selector(node, ifEmpty: "name a label; 'tenants: all' means every tenant")
+            .map { .labels($0) }
+    }
+}
+
+extension SourceNode {
+    /// A short list of names; nil for anything else.
+    fileprivate var names: [String]? {
+        guard case .list(let items) = content, (1...8).contains(items.count) else { return nil }
+        let names = items.compactMap(\.text).filter(NameForm.name.admits)
+        return names.count == items.count ? names : nil
     }
 }

@@ -16,12 +16,15 @@ extension DocumentReader {
             .flatMap { peers($0, "from") }
         let to = require("to", in: fields, of: what, example: "to: [{tenant: NAME}]")
             .flatMap { peers($0, "to") }
-        let allow = require("allow", in: fields, of: what, example: "allow: [{protocol: any}]")
-            .map {
-                services(
-                    $0, "allow", names: portNames(to),
-                    ifEmpty: "list what is allowed, or delete the policy")
-            }
+        let allow = require(
+            "allow", in: fields, of: what, example: "allow: [{protocol: PROTOCOL, ports: [PORT]}]",
+            or: "delete the document if it allows nothing"
+        )
+        .map {
+            services(
+                $0, "allow", names: portNames(to),
+                ifEmpty: "list what is allowed, or delete the policy")
+        }
         guard let header, let from, let to, let allow else { return nil }
         checkEndpoints(from + to, fields)
         return .policy(

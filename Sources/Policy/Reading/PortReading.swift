@@ -12,7 +12,7 @@ extension DocumentReader {
     ) -> Service {
         let items = items(
             node, of: "ports", example: "ports: [443]",
-            ifEmpty: "list a port, or delete 'ports' for every one")
+            ifEmpty: "list a port, or delete the entry if it allows nothing")
         var ranges: [ClosedRange<UInt16>] = []
         var called: Set<String> = []
         for item in items ?? [] {

@@ -5,11 +5,27 @@ extension DocumentReader {
     mutating func prefix(_ node: SourceNode, _ what: String) -> Prefix? {
         guard let text = text(node, what) else { return nil }
         do {
-            return try Prefix(parsing: text)
+            let prefix = try Prefix(parsing: text)
+            // Left out of a larger network it does no harm: lists of reserved networks hold these.
+            if what != "except", let (reason, fix) = Self.emptiness(of: prefix) {
+                return report("\(what) \(text.quoted) \(reason)", fix: fix, at: node.place)
+            }
+            return prefix
         } catch {
             let (message, fix) = Self.explain(error, in: text)
             return report("\(what) \(message)", fix: fix, at: node.place)
         }
+    }
+
+    /// The length that a netmask such as 255.255.0.0 stands for.
+    private static func length(ofMask text: String) -> Int? {
+        guard case .v4(let mask)? = IPAddress(text), ~mask & (~mask &+ 1) == 0 else { return nil }
+        return mask.nonzeroBitCount
+    }
+
+    private static func isHostName(_ text: String) -> Bool {
+        text.utf8.contains(where: \.isLetter) && !text.utf8.contains(UInt8(ascii: ":"))
+            && text.utf8.allSatisfy { $0.isLetter || $0.isDigit || "-._".utf8.contains($0) }
     }
 
     private static func explain(_ error: Prefix.ParseError, in text: String) -> (String, String) {
@@ -17,23 +33,46 @@ extension DocumentReader {
         case .notAnAddress(let address) where address.contains("%"):
             let bare = String(address.prefix { $0 != "%" })
             return ("\(text.quoted) names a zone, which means nothing here", "write '\(bare)'")
+        case .notAnAddress(let address) where Self.isHostName(address):
+            return (
+                "\(text.quoted) is no network: host names are not resolved",
+                "write the host's addresses, such as 192.0.2.1"
+            )
         case .notAnAddress(let address):
             return (
                 "\(text.quoted) is no network: \(address.quoted) is neither an IPv4 nor an IPv6 address",
                 "write ADDRESS/LENGTH, such as 10.0.0.0/8 or fd00::/8"
             )
         case .badLength(let length, let greatest):
+            let address = text.prefix { $0 != "/" }
+            let example = Self.length(ofMask: length).map { "\(address)/\($0)" }
             return (
                 "\(text.quoted) has the length \(length.quoted), and must have 0 to \(greatest)",
-                "write ADDRESS/LENGTH, such as "
-                    + (greatest == 32 ? "10.0.0.0/8" : "fd00::/8")
+                example.map { "write '\($0)'" }
+                    ?? "write ADDRESS/LENGTH, such as '\(address)/\(greatest)' for one address"
             )
         case .hostBitsSet(let instead):
             return (
                 "\(text.quoted) has bits set beyond its length",
-                "write '\(instead)' for the network, or '\(text.prefix { $0 != "/" })' for the address"
+                "write '\(text.prefix { $0 != "/" })' for the address, or '\(instead)' for the network"
             )
         }
+    }
+
+    /// Why no packet that is judged ever has an address of the network, and what to do; nil where one
+    /// may have.
+    private static func emptiness(of prefix: Prefix) -> (reason: String, fix: String)? {
+        if prefix.isLoopback {
+            return (
+                "can match nothing: loopback addresses never leave their namespace",
+                "write the addresses that the packets have, or delete it"
+            )
+        }
+        guard let mapped = prefix.mappedIPv4 else { return nil }
+        return (
+            "can match nothing: an IPv4-mapped address is in no packet (RFC 4291, 2.5.5.2)",
+            "write '\(mapped)', which is what it stands for"
+        )
     }
 
     /// `cidr` with what it leaves out.

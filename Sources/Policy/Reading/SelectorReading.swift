@@ -4,7 +4,7 @@ extension DocumentReader {
         guard case .mapping(let entries) = node.content else {
             report(
                 "labels are a mapping, and here stands \(node.found)",
-                fix: "write them as 'labels: {env: prod}'", at: node.place)
+                fix: "write each label as 'KEY: VALUE', such as '{env: prod}'", at: node.place)
             return [:]
         }
         var labels: Labels = [:]

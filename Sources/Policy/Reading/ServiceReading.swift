@@ -11,7 +11,9 @@ enum PortNames {
 }
 
 extension DocumentReader {
-    private static let serviceExample = "- {protocol: tcp, ports: [443]}"
+    /// With a word where the port belongs: what is pasted without thinking opens nothing.
+    private static let serviceExample = "- {protocol: tcp, ports: [PORT]}"
+    private static let portProtocols = "tcp, udp or sctp"
 
     /// The entries of an `allow` list, at least one.
     mutating func services(
@@ -19,7 +21,7 @@ extension DocumentReader {
         ifEmpty fix: String
     ) -> [(service: Service, place: SourcePlace)] {
         let items = items(
-            node, of: what, example: "\(what): [{protocol: tcp, ports: [443]}]", ifEmpty: fix)
+            node, of: what, example: "\(what): [{protocol: tcp, ports: [PORT]}]", ifEmpty: fix)
         return (items ?? []).compactMap { item in
             service(item, entry, names: names).map { ($0, item.place) }
         }
@@ -31,7 +33,8 @@ extension DocumentReader {
         guard
             let fields = fields(
                 node, of: what, keys: ["protocol", "ports", "types"], example: Self.serviceExample),
-            let selector = require("protocol", in: fields, of: what, example: "protocol: tcp")
+            let selector = require(
+                "protocol", in: fields, of: what, example: "protocol: PROTOCOL")
         else { return nil }
         if selector.text == "any" {
             refuse("ports", in: fields, of: "any")
@@ -62,19 +65,33 @@ extension DocumentReader {
             return IPProtocol(rawValue: byte)
         }
         let words = IPProtocol.named.map(\.name) + ["any"]
-        let nearest = node.text.flatMap { words.nearest(to: $0) }
         return report(
             "protocol is \(node.found), and must be \(words.joined(separator: ", "))"
                 + " or a number from 0 to 255",
-            fix: "write 'protocol: \(nearest ?? "tcp")'", at: node.place)
+            fix: protocolFix(node), at: node.place)
+    }
+
+    /// Never `any`, and no protocol alone where a port was meant.
+    private func protocolFix(_ node: SourceNode) -> String {
+        let parts = node.text?.split(separator: "/", maxSplits: 1) ?? []
+        let names = IPProtocol.named.map(\.name)
+        if parts.count == 2, let name = names.first(where: { $0 == parts[0] }) {
+            return "write 'protocol: \(name)' and 'ports: [\(parts[1])]'"
+        }
+        if let nearest = node.text.flatMap({ names.nearest(to: $0) }) {
+            return "write 'protocol: \(nearest)'"
+        }
+        return "write one of these; a service such as https is a protocol with 'ports'"
     }
 
     private mutating func refuse(_ key: String, in fields: Fields, of number: String) {
         guard let place = fields.keyPlace(key) else { return }
         let owners = key == "ports" ? "tcp, udp and sctp" : "icmp and icmpv6"
+        // Without the key the entry would allow more than these ports or types.
+        let right = key == "ports" ? Self.portProtocols : "icmp or icmpv6"
         report(
             "'\(key)' stands with the protocol \(number), and only \(owners) have them",
-            fix: "delete '\(key)', or write another protocol", at: place)
+            fix: "write \(right) as the protocol", at: place)
     }
 }
 
@@ -83,7 +100,7 @@ extension DocumentReader {
     private mutating func messages(_ node: SourceNode, _ number: IPProtocol) -> [ICMPMessage] {
         let items = items(
             node, of: "types", example: "types: [echo-request]",
-            ifEmpty: "list a type, or delete 'types' for every one")
+            ifEmpty: "list a type, or delete the entry if it allows nothing")
         let messages = (items ?? []).compactMap { message($0, number) }
         // Types with and without a code start alike, and rule ids depend on the order.
         return Set(messages).sorted {

@@ -46,3 +46,22 @@ struct SourceNode {
         }
     }
 }
+
+extension SourceNode {
+    /// The word that was written, in small letters.
+    private var word: String? {
+        if case .scalar(let text, _) = content { text.lowercased() } else { nil }
+    }
+
+    /// Whether what was written means no.
+    var isDenial: Bool {
+        [
+            "no", "off", "false", "n", "0", "none", "never", "deny", "denied", "drop", "block",
+            "closed",
+        ]
+        .contains(word)
+    }
+
+    /// Whether what was written means yes.
+    var isTrue: Bool { ["yes", "on", "true"].contains(word) }
+}

@@ -14,6 +14,10 @@ struct SyntaxTrouble {
         } else if problem.contains("undefined alias") {
             self.init(
                 "an unquoted '*' starts an alias, and policy files use none", mark: error.mark)
+        } else if error.context?.text.contains("scanning an alias") == true {
+            self.init(
+                "an unquoted '*' starts an alias, and policy files use none",
+                mark: error.context?.mark ?? error.mark)
         } else if problem.contains("unexpected end of stream"), let context = error.context {
             self.init("the quote that opens here is never closed", mark: context.mark)
         } else {
@@ -32,7 +36,7 @@ struct SyntaxTrouble {
 
     private static let fixes: [(symptom: String, fix: String)] = [
         ("nested too deep", "write the flat form that docs/policy-format.md shows"),
-        ("starts an alias", "put the text in quotes, or write the value out"),
+        ("starts an alias", "put the text in quotes, such as \"*\""),
         ("never closed", "close it, on the same line if the text has one line"),
         (
             "mapping values are not allowed",

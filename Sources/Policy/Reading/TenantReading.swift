@@ -28,7 +28,7 @@ extension DocumentReader {
     private mutating func pinned(_ node: SourceNode) -> [Prefix] {
         let items = items(
             node, of: "addresses", example: "addresses: [10.0.1.0/24]",
-            ifEmpty: "list a network, or delete 'addresses' to leave them free")
+            ifEmpty: "list the tenant's networks; without 'addresses' it may have any address")
         return (items ?? []).compactMap { prefix($0, "addresses") }
     }
 }
@@ -77,11 +77,28 @@ extension DocumentReader {
 
     private mutating func internalRules(_ fields: Fields, _ tenant: Tenant) -> [Rule] {
         if let node = fields["internal"] {
-            guard word(node, "internal", among: ["allow", "deny"]) == "allow" else { return [] }
+            guard permission(node, "internal") else { return [] }
         }
         let header = PolicyHeader(name: "tenant/\(tenant.name) internal")
         let place = fields.keyPlace("internal") ?? tenant.place
         return rules(header, from: [tenant.peer], to: [tenant.peer], [(.any, place)])
+    }
+
+    /// Whether `allow` stands there and not `deny`; anything else is reported, and counts as `deny`.
+    private mutating func permission(_ node: SourceNode, _ key: String) -> Bool {
+        switch node.text {
+        case "allow": return true
+        case "deny": return false
+        default:
+            let nearest = node.text.flatMap { ["allow", "deny"].nearest(to: $0) }
+            let meant = node.isDenial ? "deny" : node.isTrue ? "allow" : nearest
+            report(
+                "\(key) is \(node.found), and must be allow or deny",
+                fix: meant.map { "write '\(key): \($0)'" }
+                    ?? "write '\(key): deny' or '\(key): allow'",
+                at: node.place)
+            return false
+        }
     }
 
     private mutating func outsideRules(
@@ -89,7 +106,7 @@ extension DocumentReader {
     ) -> [Rule] {
         guard let node = fields[key],
             let sides = self.fields(
-                node, of: key, keys: Self.directionKeys, example: "\(key): {to: all}")
+                node, of: key, keys: Self.directionKeys, example: "\(key): {to: none, from: none}")
         else { return [] }
         if sides.entries.isEmpty {
             report(
@@ -116,7 +133,9 @@ extension DocumentReader {
         default:
             report(
                 "\(key) is \(node.found), and must be none, all or a list of allow entries",
-                fix: "write '\(key): none' or '\(key): [{protocol: tcp, ports: [443]}]'",
+                fix: node.isDenial
+                    ? "write '\(key): none'"
+                    : "write '\(key): none', or list what may pass as in 'allow'",
                 at: node.place)
             return []
         }

@@ -61,7 +61,7 @@ struct TextScan {
         case UInt8(ascii: "["), UInt8(ascii: "{"): open()
         case UInt8(ascii: "]"), UInt8(ascii: "}"): depth = max(0, depth - 1)
         case 0x80..<0xc0: return
-        case 0xc2, 0xe2, 0xef: visitSpecial(offset)
+        case 0xc2, 0xe1, 0xe2, 0xe3, 0xef: visitSpecial(offset)
         default: break
         }
         if byte > UInt8(ascii: " ") { isIndentation = false }
@@ -128,6 +128,7 @@ extension TextScan {
         guard let second = tail.first else { return }
         if bytes[offset] == 0xc2 {
             if second < 0x20 { refuse("the control character \(hex(0x80 + second))") }
+            if second == 0x20, isIndentation { refuseInvisible(0xa0) }
             return
         }
         guard tail.count == 2 else { return }
@@ -136,14 +137,21 @@ extension TextScan {
         case 0x2028, 0x2029: refuse("the line break \(hex(scalar))")
         case 0xfeff: refuse("a byte order mark")
         case 0xfffe, 0xffff: refuse("the character \(hex(scalar))")
-        default: return
+        default:
+            if isIndentation, Unicode.Scalar(scalar)?.isInvisible == true {
+                refuseInvisible(scalar)
+            }
         }
     }
 
-    private func hex(_ scalar: UInt32) -> String {
-        let digits = String(scalar, radix: 16, uppercase: true)
-        return "U+" + String(repeating: "0", count: max(0, 4 - digits.count)) + digits
+    /// In texts and comments they may stand; an indentation that holds one is none to YAML.
+    private mutating func refuseInvisible(_ scalar: UInt32) {
+        findings.report(
+            "the invisible character \(hex(scalar)) stands in the indentation",
+            fix: "replace it by plain spaces", at: place)
     }
+
+    private func hex(_ scalar: UInt32) -> String { Unicode.Scalar(scalar)?.number ?? "U+FFFD" }
 }
 
 // Anchors and aliases.

@@ -2,6 +2,9 @@ internal import YAML
 
 /// The documents of a text, with every position counted in the whole file.
 ///
+/// Empty documents are left out: templates leave a `---` or a comment behind where a condition does not
+/// hold.
+///
 /// Each document is read on its own, so that one that isn't YAML doesn't hide the mistakes of the
 /// others.
 struct YAMLReading {
@@ -16,7 +19,6 @@ struct YAMLReading {
         findings = scan.findings
         guard findings.isEmpty else { return }
         for part in scan.parts where !findings.isFull { read(part, bytes[part.bytes]) }
-        refuseEmptyFile()
     }
 
     private mutating func read(_ part: TextScan.Part, _ text: ArraySlice<UInt8>) {
@@ -27,9 +29,6 @@ struct YAMLReading {
                 findings.report(finding.message, fix: finding.fix, at: finding.place)
             }
             if !reading.isTooDeep { self.documents += documents }
-            if documents.isEmpty, reading.findings.isEmpty, part.isMarked {
-                refuseEmptyDocument(part)
-            }
         } catch {
             report(error, in: part)
         }
@@ -42,20 +41,6 @@ struct YAMLReading {
 
 // What is refused.
 extension YAMLReading {
-    private mutating func refuseEmptyDocument(_ part: TextScan.Part) {
-        findings.report(
-            "the document that '---' opens here is empty",
-            fix: "delete the '---', or write a Tenant or a Policy after it",
-            at: SourcePlace(file: path, line: part.firstLine, column: 1))
-    }
-
-    private mutating func refuseEmptyFile() {
-        guard documents.isEmpty, findings.isEmpty else { return }
-        findings.report(
-            "the file holds no document", fix: "delete the file, or write a Tenant or a Policy",
-            at: SourcePlace(file: path, line: 1, column: 1))
-    }
-
     private mutating func report(_ error: YAMLError, in part: TextScan.Part) {
         let trouble = SyntaxTrouble(error)
         findings.report(
