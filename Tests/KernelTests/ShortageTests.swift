@@ -103,6 +103,8 @@ extension KernelTests {
                 // No policy admits it, and its destination is no endpoint: only its own table can stop it.
                 let stream = try NumberedStream(
                     from: "a2", to: "wild", .v4, port: 7000, .one, in: rig)
+                // It has entered the namespace by then.
+                try await letTrafficFlow()
                 try rig.hide("a2")
                 try await rig.withAgent { agent in
                     try await letTrafficFlow()

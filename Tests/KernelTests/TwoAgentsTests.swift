@@ -18,10 +18,17 @@ extension KernelTests {
                     try await wait(for: "the second agent's start") {
                         await second.status().policies.tenants > 0
                     }
-                    #expect(await second.status().endpoints.isEmpty)
+                    try await wait(for: "what the first agent keeps") {
+                        let endpoints = await second.status().endpoints
+                        return endpoints.count == 2
+                            && endpoints.allSatisfy {
+                                $0.state != .enforced && $0.lastError?.contains("owned") == true
+                            }
+                    }
+                    #expect(try first.enforces("a1", "b1"))
                     try first.kill()
                     try await wait(for: "the second agent's turn", within: .seconds(20)) {
-                        await !second.status().endpoints.isEmpty
+                        await second.status().endpoints.allSatisfy { $0.state == .enforced }
                     }
                     try await second.settle()
                 } catch {
