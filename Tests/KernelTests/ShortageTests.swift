@@ -99,13 +99,14 @@ extension KernelTests {
         @Test func `a newcomer is closed while policies are compiled`() async throws {
             try await Rig.with(["a1", "a2", "b1", "wild"]) { rig in
                 try rig.writeTenants()
-                try rig.write(Self.large(3_000), to: "large.yaml")
+                try rig.write(Self.large(1_000), to: "large.yaml")
                 // No policy admits it, and its destination is no endpoint: only its own table can stop it.
                 let stream = try NumberedStream(
                     from: "a2", to: "wild", .v4, port: 7000, .one, in: rig)
                 // It has entered the namespace by then.
                 try await letTrafficFlow()
                 try rig.hide("a2")
+                defer { umount2(rig.folder + "/a2", CInt(MNT_DETACH)) }
                 try await rig.withAgent { agent in
                     try await letTrafficFlow()
                     let begun = monotonicTime()
