@@ -16,13 +16,15 @@ extension KernelTests {
         private static let most =
             ProcessInfo.processInfo.environment["RINGFENCE_GROWTH"].flatMap { Int($0) } ?? 20_000
 
-        @Test(arguments: modes)
+        @Test(
+            arguments: [(.only, .auto), (.on, .auto), (.only, .clsact)]
+                as [(HostFilterMode, HostFilterAttachment)])
         func `packets pass and are counted alike while maps grow and shrink`(
-            _ mode: HostFilterMode
+            _ mode: HostFilterMode, _ attachment: HostFilterAttachment
         ) async throws {
             try await Rig.with { rig in
                 try rig.prepareGrowth()
-                try await rig.withGrowingGuards(mode) { agent in
+                try await rig.withGrowingGuards(mode, attachment) { agent in
                     let traffic = try GrowthTraffic(in: rig)
                     let first = try rig.latestMaps()
                     for count in [Self.most / 10, Self.most] {
@@ -154,12 +156,13 @@ extension Rig {
     }
 
     fileprivate func withGrowingGuards(
-        _ mode: HostFilterMode, root: String? = nil,
+        _ mode: HostFilterMode, _ attachment: HostFilterAttachment = .auto, root: String? = nil,
         _ work: (RunningAgent) async throws -> Void
     ) async throws {
         try await withAgent(
             {
                 $0.hostFilter = mode
+                $0.hostFilterAttachment = attachment
                 $0.bpfFileSystem = root ?? bpf
                 $0.shrinkPatience = .zero
             }, work)
