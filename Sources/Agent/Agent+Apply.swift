@@ -23,12 +23,16 @@ extension Agent {
     /// Compiles everything for what is observed now.
     func compile() {
         let topology = inputs.accepted.topology(
-            observed: Array(observed.values), host: host, announced: announced.claims)
+            observed: Array(observed.values), host: host, announced: announced.claims,
+            given: announced.addresses)
         let known = Set(compilation.topology.conflicts)
         for conflict in topology.conflicts where !known.contains(conflict) {
             let status = ConflictStatus(conflict)
             let claimants = status.claimants.joined(separator: ", ")
-            logger.warning("\(status.subject) (\(claimants)): \(status.message); closed for all")
+            // A container's address is often there a moment before the host's route to it.
+            let level: Logger.Level =
+                if case .unroutedAddress = conflict { .info } else { .warning }
+            logger.log(level: level, "\(status.subject) (\(claimants)): \(status.message)")
         }
         compilation = Compilation(of: inputs.accepted, for: topology) { concurrently($0, $1) }
         explanations = [:]

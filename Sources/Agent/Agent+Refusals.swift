@@ -200,15 +200,21 @@ extension Agent {
         case .forwarded: return .forwarded
         case .refused:
             let isShared = compilation.topology.conflicts.contains { conflict in
-                switch conflict {
-                case .sharedAddress(let address, _), .outsidePinned(let address, _, _),
-                    .insidePinned(let address, _, _):
+                guard let address = conflict.address,
                     address == flow.source || address == flow.destination
-                case .sharedNamespace, .tooManyAddresses: false
-                }
+                else { return false }
+                // A refused claim closes nothing for who has the address by right.
+                return isClosed(address)
             }
             return isShared ? .conflict : .noRule
         }
+    }
+
+    /// Whether an address is no endpoint's, nor the host's or the world's.
+    private func isClosed(_ address: IPAddress) -> Bool {
+        let topology = compilation.topology
+        return topology.endpoint(with: address) == nil && !topology.host.contains(address)
+            && !topology.isWorld(address)
     }
 
     private func end(

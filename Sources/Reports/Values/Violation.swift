@@ -112,7 +112,7 @@ public enum RefusalReason: String, Hashable, Sendable, Codable, CaseIterable {
     case invalid
     /// The endpoint was to forward it for somebody else.
     case forwarded
-    /// One of its addresses is claimed twice.
+    /// Nobody keeps one of its addresses.
     case conflict
     /// The endpoint has no rules yet.
     case closed
