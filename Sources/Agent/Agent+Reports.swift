@@ -119,7 +119,8 @@ extension Agent {
                     UnknownNamespace(name: $0.name, id: id, addresses: $0.addresses)
                 }
             },
-            conflicts: compilation.topology.conflicts.map { ConflictStatus($0) },
+            conflicts: compilation.topology.conflicts.map { ConflictStatus($0) }
+                + linkAddressConflicts,
             lastApply: lastApply, lost: lost, overheard: overheard(),
             sinks: observer?.sinks() ?? [])
     }

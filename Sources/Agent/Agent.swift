@@ -100,6 +100,8 @@ public actor Agent {
     var senders: Senders?
     var posts: [Post: NamespaceID]?
     var guarded: Set<NamespaceID> = []
+    /// Link-layer addresses that namespaces have and may not use.
+    var linkAddressConflicts: [ConflictStatus] = []
     /// Endpoints whose state the host filter has not taken yet.
     var unfollowed: Set<NamespaceID> = []
     /// What guarded endpoints are called in counts, for when they are gone.
