@@ -62,6 +62,7 @@ extension Agent {
         self.senders = next
         do throws(BPFError) {
             try filter.setLocals(locals(senders))
+            try setHostLink(filter)
         } catch {
             failure = failure ?? error
         }
@@ -117,6 +118,14 @@ extension Agent {
                 overheard: Overheard(remains.overheard)))
         heldByHostFilter[id] = nil
         guardedNames[id] = nil
+    }
+
+    /// Tells the filter which addresses are the host's and which of its interfaces lead out of the host.
+    private func setHostLink(_ filter: HostFilter) throws(BPFError) {
+        let interfaces = host.flatMap { observed[$0] }?.interfaces ?? []
+        try filter.setHost(
+            addresses: interfaces.flatMap(\.addresses),
+            uplinks: interfaces.filter(\.isUplink).map(\.index))
     }
 
     /// Which addresses belong to one endpoint alone, and which to several.
@@ -373,4 +382,15 @@ extension HostRefusal {
         default: .invalid
         }
     }
+}
+
+extension ObservedInterface {
+    /// Kinds of `IFLA_INFO_KIND` that lead to other machines; others may end in a namespace or a guest of this host.
+    private static let outward: Set<String> = [
+        "bond", "team", "vlan", "vxlan", "geneve", "gretap", "ip6gretap", "macsec",
+    ]
+
+    /// Whether it is a network card, or stands on one: neither an end of a veth nor anything else that a
+    /// namespace of the same host may be behind.
+    fileprivate var isUplink: Bool { kind.map(Self.outward.contains) ?? true }
 }

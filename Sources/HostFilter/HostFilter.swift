@@ -81,6 +81,8 @@ public final class HostFilter {
     var isUncounted = false
     /// By address: who is local.
     var locals: [IPAddress: UInt32] = [:]
+    /// What the programs know of the host on the endpoints' links; nil before it was written.
+    var link: HostLink?
 
     final class Programs {
         let from: Descriptor

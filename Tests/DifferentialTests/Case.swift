@@ -147,7 +147,7 @@ struct Case {
         let host: HostFate =
             if isSpoofed {
                 .refused(.spoofed)
-            } else if isRedirect, way.direction == .egress {
+            } else if isRedirect {
                 .refused(.router)
             } else if let credit, !error.isTooShort(for: probe.flow), scene.isReadable(error.chain),
                 scene.believes(way.source, about: probe)

@@ -50,7 +50,8 @@ extension Flow {
         switch ipProtocol {
         case .tcp: 20
         case .udp, .icmp, .icmpv6: 8
-        case .sctp: 12
+        // With the type of the first chunk.
+        case .sctp: 16
         default: 0
         }
     }
