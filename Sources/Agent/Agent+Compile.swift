@@ -142,9 +142,11 @@ extension Agent {
                     "reason": "\(status.message)",
                 ])
         }
+        readRefusals(beforeChangeTo: next.topology)
         compilation = next
         explanations = [:]
         mentions = nil
+        owners = nil
     }
 
     /// Compiles what some policy files touch, and brings it into force.

@@ -8,13 +8,16 @@ internal import Policy
 public import Reports
 internal import Rules
 
-/// What a closest rule depends on; the ports of the caller don't matter.
+/// What a closest rule depends on; ports that are given to callers don't matter.
 struct ExplanationKey: Hashable {
     let endpoint: NamespaceID
     let direction: Direction
     let peer: IPAddress
     let ipProtocol: UInt8
     let port: UInt16
+    /// The source port where a service may have it, so that the flow may be its answer; nil for ports that
+    /// callers are given.
+    let servicePort: UInt16?
     let wasAdmitted: Bool
 }
 
@@ -41,24 +44,31 @@ extension Agent {
     }
 
     private func explanation(_ record: RefusalBook.Record) -> Explanation? {
-        guard record.attribution.reason == .noRule || record.attribution.reason == .revoked,
-            let endpoint = endpoint(record.key.endpoint)
+        guard record.attribution.reason == .noRule || record.attribution.reason == .revoked
         else { return nil }
+        guard let endpoint = endpoint(record.key.endpoint) else {
+            return observed[record.key.endpoint] == nil ? .gone : .unclaimed
+        }
+        if compilation.errors[endpoint.id] != nil { return .uncompiled }
         let flow = record.key.flow
         let direction = record.attribution.direction
         let key = ExplanationKey(
             endpoint: endpoint.id, direction: direction,
             peer: direction == .egress ? flow.destination : flow.source,
             ipProtocol: flow.ipProtocol, port: flow.destinationPort,
+            servicePort: flow.sourcePort < PolicySet.firstEphemeralPort ? flow.sourcePort : nil,
             wasAdmitted: record.attribution.reason == .revoked)
         if let known = explanations[key] { return known }
         let judged = Flow(
             source: flow.source, destination: flow.destination,
-            ipProtocol: IPProtocol(rawValue: flow.ipProtocol), sourcePort: flow.sourcePort,
+            ipProtocol: IPProtocol(rawValue: flow.ipProtocol), sourcePort: key.servicePort ?? 0,
             destinationPort: flow.destinationPort)
         let former = key.wasAdmitted ? former(judged, at: endpoint, direction) : nil
         let found =
             former
+            ?? inputs.accepted.lateAnswer(
+                judged, at: endpoint, direction: direction, in: compilation.topology,
+                mentions: mentionIndex())
             ?? inputs.accepted.explanation(
                 for: judged, at: endpoint, direction: direction, in: compilation.topology,
                 mentions: mentionIndex())
@@ -118,7 +128,9 @@ extension Agent {
             },
             unknownNamespaces: compilation.topology.unknown.compactMap { id in
                 observed[id].map {
-                    UnknownNamespace(name: $0.name, id: id, addresses: $0.addresses)
+                    UnknownNamespace(
+                        name: $0.name, id: id, addresses: $0.addresses,
+                        isClosed: holdings[id]?.presence == .owned)
                 }
             },
             conflicts: compilation.topology.conflicts.map { ConflictStatus($0) },
@@ -193,6 +205,20 @@ extension Agent {
                 generation: nil, lastError: refusedEntries[namespace.id])
         }
     }
+}
+
+extension Explanation {
+    /// Nothing is in force any more where the flow was refused.
+    fileprivate static let gone = Explanation(
+        rule: nil, lack: "the namespace that refused it is gone", fix: "nothing is left to open")
+
+    fileprivate static let unclaimed = Explanation(
+        rule: nil, lack: "no tenant claims the namespace any more, so it is closed to everything",
+        fix: "claim it in a tenant's 'endpoints', or delete the namespace")
+
+    fileprivate static let uncompiled = Explanation(
+        rule: nil, lack: "the endpoint is closed, since its rules can't be compiled",
+        fix: "do what its error in 'ringfence status' says")
 }
 
 extension PolicyFile {

@@ -165,6 +165,8 @@ public actor Agent {
     var explanations: [ExplanationKey: Explanation] = [:]
     /// Of the policies in force, for explanations; nil until one is asked for.
     var mentions: MentionIndex?
+    /// Of the topology in force, for reports; nil until it is asked for.
+    var owners: OwnerIndex?
     var retiredRules = RetiredRules()
     var streams: [UInt64: Listener] = [:]
     var lost = LostEvents()

@@ -157,10 +157,11 @@ struct Case {
                 .refused(.invalid)
             }
         steps.append(Step(packet: packet, direction: way.direction, host: host))
+        let spoofing: Refusal = way.direction == .egress ? .spoofed : .ownOutside
         arrivals.append(
             Arrival(
                 number: number, direction: way.direction, flow: flow,
-                fate: isSpoofed ? .refused(.spoofed) : credit == nil ? .refused(.invalid) : fate,
+                fate: isSpoofed ? .refused(spoofing) : credit == nil ? .refused(.invalid) : fate,
                 credit: isSpoofed ? nil : credit, key: PacketKey(flow), opensFlow: false))
     }
 

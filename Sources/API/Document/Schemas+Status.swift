@@ -72,12 +72,12 @@ extension Schemas {
         (
             "UnknownNamespace",
             .record(
-                "A namespace that belongs to nobody, and so gets nothing.",
+                "A namespace that no tenant claims: left alone, or closed if it was an endpoint before.",
                 [
                     "name": .string(),
                     "id": .record("", ["device": .count, "inode": .count]),
                     "addresses": .list(of: .address),
-                ])
+                ], optional: ["isClosed": .flag])
         ),
         (
             "Conflict",

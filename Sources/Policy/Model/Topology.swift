@@ -163,3 +163,15 @@ public enum Conflict: Hashable, Sendable {
     /// Several tenants claim the namespace.
     case sharedNamespace(String, tenants: [String])
 }
+
+extension Conflict {
+    /// The address that it is about; nil where it is about something else.
+    var address: IPAddress? {
+        switch self {
+        case .sharedAddress(let address, _), .outsidePinned(let address, _, _),
+            .insidePinned(let address, _, _):
+            address
+        case .tooManyAddresses, .sharedNamespace: nil
+        }
+    }
+}

@@ -4,8 +4,9 @@ import Policy
 extension StatusReport: TextReport {
     public func text(_ form: TextForm) -> String {
         [
-            agentText, policyText, applyText, errorText(form), endpointText(form),
-            unknownText(form), conflictText(form), heldText(form), overheard?.text ?? "",
+            verdictText(form), agentText, policyText, applyText, errorText(form),
+            endpointText(form), unknownText(form), conflictText(form), heldText(form),
+            overheard?.text ?? "",
             lostText(form),
             sinkText(form),
         ].joined()
@@ -24,6 +25,20 @@ extension StatusReport: TextReport {
             ])
         }
         return csv
+    }
+
+    /// Whether all that should be in force is, in one line.
+    private func verdictText(_ form: TextForm) -> String {
+        let enforced = endpoints.filter { $0.state == .enforced }.count
+        let parts = [
+            "\(enforced) of \(count(endpoints.count, "endpoint")) enforced",
+            policies.errors.isEmpty
+                ? "every file in force" : count(policies.errors.count, "mistake") + " in the files",
+            conflicts.isEmpty ? nil : count(conflicts.count, "conflict"),
+            agent.hostFilterProblem.map { _ in "the host filter has a problem" },
+        ]
+        return form.styled(
+            parts.compactMap(\.self).joined(separator: ", "), isInOrder ? .good : .bad) + "\n"
     }
 
     private var agentText: String {
@@ -82,10 +97,10 @@ extension StatusReport: TextReport {
 
     private func unknownText(_ form: TextForm) -> String {
         guard !unknownNamespaces.isEmpty else { return "" }
-        var table = Table(.init("NAMESPACE"), .init("ID"), .init("ADDRESSES"))
+        var table = Table(.init("NAMESPACE"), .init("STATE"), .init("ID"), .init("ADDRESSES"))
         for namespace in unknownNamespaces {
             table.append([
-                namespace.name, namespace.id.description,
+                namespace.name, namespace.stateText, namespace.id.description,
                 namespace.addresses.map(\.description).joined(separator: ", "),
             ])
         }
@@ -144,6 +159,17 @@ extension StatusReport: TextReport {
         return form.styled(
             "lost events: \(lost.refusals) refusals, \(lost.links) link changes, "
                 + "\(lost.rules) rule changes, \(lost.violations) violations", .doubtful) + "\n"
+    }
+}
+
+extension UnknownNamespace {
+    /// What is in force there.
+    fileprivate var stateText: String {
+        switch isClosed {
+        case .some(true): "closed, was an endpoint"
+        case .some(false): "left alone"
+        case .none: "not known"
+        }
     }
 }
 

@@ -72,6 +72,14 @@ public struct AgentStatus: Hashable, Sendable, Codable {
     }
 }
 
+extension StatusReport {
+    /// Whether every endpoint is enforced, every file is in force, and nothing is in conflict.
+    public var isInOrder: Bool {
+        endpoints.allSatisfy { $0.state == .enforced } && policies.errors.isEmpty
+            && conflicts.isEmpty && agent.hostFilterProblem == nil
+    }
+}
+
 /// The policy directory as it was last read.
 public struct PolicyStatus: Hashable, Sendable, Codable {
     public var directory: String
