@@ -65,6 +65,9 @@ let package = Package(
         .target(
             name: "Reports", dependencies: ["NetTypes", "Policy", "Rules"], swiftSettings: core),
 
+        // What the agent decides, without a kernel: time comes in as an argument.
+        .target(name: "AgentCore", dependencies: ["NetTypes", "Policy"], swiftSettings: core),
+
         .target(
             name: "Evidence",
             dependencies: [
@@ -119,7 +122,7 @@ let package = Package(
         .target(
             name: "Agent",
             dependencies: [
-                "HostFilter", "HostRules",
+                "AgentCore", "HostFilter", "HostRules",
                 "Compiler", "Linux", "NetTypes", "Nftables", "Policy", "Reports", "Rules", "Store",
                 .product(name: "Collections", package: "swift-collections"),
                 .product(name: "Crypto", package: "swift-crypto"),
@@ -263,6 +266,9 @@ let package = Package(
                 "CLinux", "Linux", "NetTypes", "Nftables", "Readers", "Rules", "TestSupport",
             ],
             exclude: ["Corpus"], swiftSettings: shell),
+        .testTarget(
+            name: "AgentCoreTests", dependencies: ["AgentCore", "NetTypes", "Policy"],
+            swiftSettings: shell),
         .testTarget(
             name: "AgentTests", dependencies: ["Agent", "Linux", "NetTypes", "Policy"],
             swiftSettings: shell),

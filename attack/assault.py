@@ -23,15 +23,16 @@ ATTACKS = []
 OPEN, ALLOWED = 5000, 8080    # what victim has open for friend; what mallory may call at friend
 
 
-def attack(name, reasons=("noRule",), fabrics=("bridged", "routed"), on_link=False):
+def attack(name, reasons=("noRule",), fabrics=("bridged", "routed"), on_link=False, by=MALLORY):
     """Declares an attack: with the host filter, one of the reasons has to be reported.
 
     `on_link`: nothing stands between the interface and who listens on the link, a program that
-    reads frames or the kernel's own ARP and discovery: what arrives there is delivered.
+    reads frames or the kernel's own ARP and discovery: what arrives there is delivered. `by`: who
+    sends; a report of what no tenant sent names one of the forged addresses.
     """
     def declare(play):
         play.title, play.reasons, play.fabrics = name, set(reasons), fabrics
-        play.on_link = on_link
+        play.on_link, play.by = on_link, by
         ATTACKS.append(play)
         return play
     return declare
@@ -255,6 +256,8 @@ class Assault(contextlib.ExitStack):
 
         The host filter knows mallory by his veth. Without it, who is called knows the address only.
         """
+        if self.play.by != MALLORY:
+            return flow.source in self.forged
         if flow.endpoint == MALLORY:
             return True
         return self.stage.mode == "off" and flow.source in self.forged and (

@@ -22,6 +22,7 @@ import sys
 import time
 
 import own_tables, own_packets, link_layer, detours  # noqa: E401,F401
+import called_back, neighbours, offloads  # noqa: E401,F401
 from assault import ATTACKS, Assault
 from stage import ROOT, Stage, Wrong
 

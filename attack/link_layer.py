@@ -112,7 +112,11 @@ def arp_gratuitous(a):
     own = a.both(MALLORY)[0]
     frame = Ether(src=a.stage.mac[MALLORY], dst=ALL) / ARP(
         op=1, psrc=own, hwsrc=a.stage.mac[MALLORY], pdst=own)
-    a.inject(bytes(frame) + b"\0" * 18 + a.token("allowed"))
+    a.token("allowed")
+    speaker = bytes.fromhex(a.stage.mac[MALLORY].replace(":", "")), socket.inet_aton(own)
+    a.callback(a.stage.witness.speakers.pop, speaker)
+    a.stage.witness.speakers[speaker] = (b"allowed", a.name.encode(), a.numbers["allowed"])
+    a.inject(bytes(frame) + b"\0" * 18)
     a.control("its own gratuitous ARP arrives", a.stage.witness.until(
         lambda: a.stage.witness.arrivals("allowed", a.name).interface, 1))
     a.forget_neighbours()

@@ -14,6 +14,7 @@ from witness import Witness
 
 ROOT = os.path.dirname(os.path.dirname(os.path.abspath(__file__)))
 MALLORY, VICTIM, FRIEND, BYSTANDER = "mallory-1", "victim-1", "friend-1", "bystander-1"
+STRAY = "stray-1"    # No tenant claims it.
 
 
 class Wrong(Exception):
@@ -86,7 +87,7 @@ class Stage:
         if done.returncode:
             raise Wrong(f"no lab: {done.stdout}{done.stderr}")
         self.v4, self.v6, self.mac, self.local = {}, {}, {}, {}
-        for name in (MALLORY, VICTIM, FRIEND, BYSTANDER):
+        for name in (MALLORY, VICTIM, FRIEND, BYSTANDER, STRAY):
             link = self.link(self.path(name), "eth0")
             self.mac[name] = link["address"]
             for one in link["addr_info"]:

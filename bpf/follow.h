@@ -7,14 +7,17 @@ static __always_inline void flow_key(
     struct rf_flow_key *key, __u32 endpoint, const struct packet *packet, int hook)
 {
     int is_icmp = packet->protocol == PROTOCOL_ICMP || packet->protocol == PROTOCOL_ICMPV6;
+    // Requests of the two sides are two flows, even if type and identifier are the same.
+    int is_asking = is_icmp && (hook == RF_FROM) == !packet->is_reply;
     if (hook == RF_FROM) {
         set_flow(
-            key, endpoint, packet->protocol, packet->source_port, packet->destination_port);
+            key, endpoint, packet->protocol, is_asking, packet->source_port,
+            packet->destination_port);
         key->local = packet->source;
         key->remote = packet->destination;
     } else {
         set_flow(
-            key, endpoint, packet->protocol,
+            key, endpoint, packet->protocol, is_asking,
             is_icmp ? packet->source_port : packet->destination_port,
             is_icmp ? packet->destination_port : packet->source_port);
         key->local = packet->destination;
@@ -181,7 +184,8 @@ static __always_inline int follow(
         flow->remote = sender;
     }
     if (tcp_flags) {
-        // A port that is used again opens a new flow, whoever uses it.
+        // A port that is used again opens a new flow, whoever uses it; the one who was called opens
+        // nothing over the flow of who called.
         if ((tcp_flags & (TCP_SYN | TCP_ACK)) == TCP_SYN &&
             (is_answer || flow->state == RF_CLOSING))
             return 0;

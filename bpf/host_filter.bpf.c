@@ -3,9 +3,9 @@
 // Two programs, one for each way. An established packet costs one look for its flow and one for its
 // rule; only what opens a flow goes on to classes and admissions. Whatever isn't understood is
 // refused.
+#include "discovery.h"
 #include "follow.h"
 #include "fragments.h"
-#include "link_layer.h"
 #include "plain.h"
 #include "refuse.h"
 
@@ -122,7 +122,7 @@ static __always_inline int filter(struct __sk_buff *skb, int hook)
         goto out;
     }
     if (ethernet.h_proto == bpf_htons(ETH_P_ARP)) {
-        reason = check_arp(skb, endpoint, &packet, hook == RF_FROM);
+        reason = check_arp(skb, endpoint, &packet, &ethernet, (__u64)sender << 32 | hook);
         goto out;
     }
     if (ethernet.h_proto != bpf_htons(ETH_P_IP) && ethernet.h_proto != bpf_htons(ETH_P_IPV6)) {
@@ -141,6 +141,10 @@ static __always_inline int filter(struct __sk_buff *skb, int hook)
             reason = RF_SPOOFED;
         goto out;
     }
+    if (!is_settled(skb, &packet)) {
+        reason = RF_MALFORMED;
+        goto out;
+    }
     if (packet.kind == KIND_FLOW) {
         flow_key(&key, endpoint->number, &packet, hook);
         tcp_flags = packet.tcp_flags;
@@ -151,19 +155,17 @@ static __always_inline int filter(struct __sk_buff *skb, int hook)
     if (reason != RF_ADMITTED)
         goto out;
     if (packet.kind == KIND_ERROR) {
-        reason = hook == RF_FROM && !packet.is_v6 && packet.type == 5
+        // IPv6's is a message of discovery, and refused there.
+        reason = !packet.is_v6 && packet.type == 5
                      ? RF_ROUTER
                      : check_error(skb, endpoint, &packet, &key, (__u64)sender << 32 | hook);
         goto out;
     }
     if (packet.kind == KIND_CONTROL) {
-        reason = hook == RF_FROM ? check_control_from(skb, endpoint, &packet)
-                                 : check_control_to(&packet, sender);
-        if (hook == RF_TO && reason == RF_INVALID && is_multicast(&packet.destination)) {
-            // What hosts say to routers, and a bridge to everybody: nobody's attempt either.
-            count_refused(endpoint, RF_MULTICAST, bytes);
-            return DROP;
-        }
+        reason = hook == RF_FROM
+                     ? check_control_from(skb, endpoint, &packet, &ethernet)
+                     : check_control_to(
+                           skb, endpoint, &packet, &ethernet, (__u64)sender << 32 | hook);
         goto out;
     }
     goto fragment;
@@ -191,6 +193,11 @@ fragment:
     if (reason == RF_ADMITTED)
         count_packet(&verdict, bytes);
 out:
+    if (reason == RF_MULTICAST) {
+        // What hosts say to routers and to all, and a bridge to everybody: nobody's attempt either.
+        count_refused(endpoint, RF_MULTICAST, bytes);
+        return DROP;
+    }
     if (reason != RF_ADMITTED)
         return refuse_packet(
             endpoint, &packet, (__u64)sender << 32 | hook << 8 | reason, bytes, &verdict);

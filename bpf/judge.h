@@ -49,12 +49,13 @@ static __always_inline int is_idle(__u64 now, __u64 seen, __u64 limit)
 
 /// Writes what stands before the addresses of a flow's key as one word.
 static __always_inline void set_flow(
-    struct rf_flow_key *key, __u64 endpoint, __u64 protocol, __u64 local_port, __u64 remote_port)
+    struct rf_flow_key *key, __u64 endpoint, __u64 protocol, __u64 is_asking, __u64 local_port,
+    __u64 remote_port)
 {
 #if __BYTE_ORDER__ == __ORDER_LITTLE_ENDIAN__
-    __u64 word = endpoint | protocol << 16 | local_port << 32 | remote_port << 48;
+    __u64 word = endpoint | protocol << 16 | is_asking << 24 | local_port << 32 | remote_port << 48;
 #else
-    __u64 word = endpoint << 48 | protocol << 40 | local_port << 16 | remote_port;
+    __u64 word = endpoint << 48 | protocol << 40 | is_asking << 32 | local_port << 16 | remote_port;
 #endif
     __builtin_memcpy(key, &word, sizeof(word));
 }
@@ -126,9 +127,12 @@ static __always_inline int is_live(rf_rule rule, __u32 slot)
     return rule && live && *live == rule;
 }
 
-/// The port that is called; for ICMP type and code of the request, which stand on one side only.
+/// The port that is called; for ICMP type and code of the request, which stand on one side only; 0 for
+/// protocols whose ports no rule names.
 static __always_inline __u16 called_port(const struct rf_flow_key *flow, __u32 direction)
 {
+    if (flow->protocol == PROTOCOL_UDPLITE || flow->protocol == PROTOCOL_DCCP)
+        return 0;
     int is_remote = direction == RF_EGRESS || flow->protocol == PROTOCOL_ICMP ||
                     flow->protocol == PROTOCOL_ICMPV6;
     return is_remote ? flow->remote_port : flow->local_port;

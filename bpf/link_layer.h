@@ -1,7 +1,14 @@
-// What an endpoint may say about addresses on its link: only its own.
+// What is common to ARP and neighbour discovery, and ARP: messages of one form, each about the
+// sender's own addresses, within a rate.
 #pragma once
 
-#include "judge.h"
+#include "offload.h"
+#include "rates.h"
+
+// RFC 826.
+#define ARP_LENGTH 28
+#define ARP_REQUEST 1
+#define ARP_REPLY 2
 
 static __always_inline int same_mac(const __u8 *left, const __u8 *right)
 {
@@ -10,103 +17,104 @@ static __always_inline int same_mac(const __u8 *left, const __u8 *right)
            *(const __u16 *)(left + 4) == *(const __u16 *)(right + 4);
 }
 
-/// ARP for IPv4 over Ethernet (RFC 826): the sender must be the endpoint itself.
+static __always_inline int is_mac_of(const __u8 *bytes, __u8 value)
+{
+    __u16 two = value << 8 | value;
+    return *(const __u16 *)bytes == two && *(const __u16 *)(bytes + 2) == two &&
+           *(const __u16 *)(bytes + 4) == two;
+}
+
+/// Whether the host's own stack made the packet: one that came in by a device has its index.
+static __always_inline int is_hosts(const struct __sk_buff *skb, __u32 sender)
+{
+    return !sender && !skb->ingress_ifindex;
+}
+
+/// Whether an address is a local endpoint's or the host's: nothing else may speak for it.
+static __noinline int is_spoken_for(const struct rf_address *address)
+{
+    return bpf_map_lookup_elem(&locals, address) || bpf_map_lookup_elem(&host_addresses, address);
+}
+
+/// Whether an address of the endpoint is so new that its duplicate address detection may still run.
+static __noinline int is_tentative(__u32 number, const struct rf_address *address, __u64 now)
+{
+    struct rf_own_key key = {.endpoint = number, .address = *address};
+    __u32 *since = bpf_map_lookup_elem(&own, &key);
+    return since && (__u32)(now / SECOND) - *since < RF_TENTATIVE_SECONDS;
+}
+
+/// The reason for a message that isn't about the endpoint: flooded by a bridge, or sent to the wrong MAC.
+static __always_inline int not_about_it(const struct ethhdr *ethernet)
+{
+    return ethernet->h_dest[0] & 1 ? RF_MULTICAST : RF_FORWARDED;
+}
+
+/// Whether a frame of ARP has nothing behind the message but the zeros that fill it up to 60 bytes.
+static __always_inline int has_plain_padding(struct __sk_buff *skb)
+{
+    __u64 padding[3] = {};
+    __u32 count = skb->len - ETH_HLEN - ARP_LENGTH;
+    if (!count)
+        return 1;
+    if (count > 18 || bpf_skb_load_bytes(skb, ETH_HLEN + ARP_LENGTH, padding, count))
+        return 0;
+    return !(padding[0] | padding[1] | padding[2]);
+}
+
+/// Whether the endpoint may send a message of ARP: about itself, to one or to all.
+static __always_inline int may_say(
+    const struct rf_endpoint *endpoint, const __u8 *message, const struct packet *packet,
+    const struct ethhdr *ethernet)
+{
+    const __u8 *target_mac = message + 18;
+    if (!same_mac(message + 8, endpoint->mac))
+        return 0;
+    if (ethernet->h_dest[0] & 1 && !is_mac_of(ethernet->h_dest, 0xff))
+        return 0;
+    // Zeros, broadcast, its own MAC or the receiver's: what kernels and tools write there.
+    if (!is_mac_of(target_mac, 0) && !is_mac_of(target_mac, 0xff) &&
+        !same_mac(target_mac, endpoint->mac) && !same_mac(target_mac, ethernet->h_dest))
+        return 0;
+    // A probe asks before it has an address (RFC 5227, 1.1), and only about what is to be its own.
+    if (load32(message + 14) == 0)
+        return message[7] == ARP_REQUEST && is_own(endpoint, &packet->destination);
+    return is_own(endpoint, &packet->source);
+}
+
+/// ARP for IPv4 over Ethernet (RFC 826).
 static __noinline int check_arp(
     struct __sk_buff *skb, const struct rf_endpoint *endpoint, struct packet *packet,
-    int is_from_endpoint)
+    const struct ethhdr *ethernet, __u64 hook_sender)
 {
-    __u8 message[28] ALIGNED;
+    __u8 message[ARP_LENGTH] ALIGNED;
+    __u32 sender = hook_sender >> 32;
+    __u64 now = bpf_ktime_get_coarse_ns();
     packet->destination_port = ETH_P_ARP;
-    if (bpf_skb_load_bytes(skb, ETH_HLEN, message, sizeof(message)))
+    if (bpf_skb_load_bytes(skb, ETH_HLEN, message, sizeof(message)) || !is_settled_frame(skb))
         return RF_MALFORMED;
     if (message[0] != 0 || message[1] != 1 || message[2] != 8 || message[3] != 0 ||
         message[4] != 6 || message[5] != 4)
         return RF_MALFORMED;
     map_v4(&packet->source, load32(message + 14));
     map_v4(&packet->destination, load32(message + 24));
-    if (!is_from_endpoint)
-        return RF_ADMITTED;
-    __u16 operation = message[6] << 8 | message[7];
-    if (operation != 1 && operation != 2)
+    if (message[6] || (message[7] != ARP_REQUEST && message[7] != ARP_REPLY))
         return RF_ARP;
-    if (!same_mac(message + 8, endpoint->mac))
+    if ((hook_sender & 0xff) == RF_FROM)
+        return has_plain_padding(skb) && may_say(endpoint, message, packet, ethernet) &&
+                       may_send(endpoint, now)
+                   ? RF_ADMITTED
+                   : RF_ARP;
+    // Endpoints were checked where they sent it.
+    if (!sender && !is_hosts(skb, sender) && is_spoken_for(&packet->source))
         return RF_ARP;
-    // A probe asks before it has an address (RFC 5227, 1.1).
-    if (operation == 1 && load32(message + 14) == 0)
+    if (is_own(endpoint, &packet->destination)) {
+        if (message[7] == ARP_REQUEST)
+            allow_answer(endpoint->number, now);
         return RF_ADMITTED;
-    return is_own(endpoint, &packet->source) ? RF_ADMITTED : RF_ARP;
-}
-
-/// Whether the options of a discovery message name no other link-layer address (RFC 4861, 4.6.1).
-__noinline int check_options(
-    struct __sk_buff *skb, const struct rf_endpoint *endpoint, __u32 offset)
-{
-    if (!endpoint)
-        return RF_MALFORMED;
-    for (int count = 0; count < 8; count++) {
-        __u8 option[8] ALIGNED;
-        if (offset >= skb->len)
-            return RF_ADMITTED;
-        if (bpf_skb_load_bytes(skb, offset, option, 2))
-            return RF_MALFORMED;
-        if (!option[1])
-            return RF_MALFORMED;
-        if (option[0] == 1 || option[0] == 2) {
-            if (option[1] != 1 || bpf_skb_load_bytes(skb, offset, option, 8))
-                return RF_MALFORMED;
-            if (!same_mac(option + 2, endpoint->mac))
-                return RF_NEIGHBOUR;
-        }
-        offset += option[1] * 8;
     }
-    return RF_NEIGHBOUR;
-}
-
-/// Discovery messages that the endpoint sends.
-static __always_inline int check_control_from(
-    struct __sk_buff *skb, const struct rf_endpoint *endpoint, const struct packet *packet)
-{
-    struct rf_address target;
-    int is_unspecified = is_zero(&packet->source);
-    switch (packet->type) {
-    case 131: case 132:
-        return packet->hop_limit == 1 && !is_unspecified ? RF_ADMITTED : RF_INVALID;
-    case 143:
-        return packet->hop_limit == 1 ? RF_ADMITTED : RF_INVALID;
-    case 134: case 137:
-        return RF_ROUTER;
-    case 133:
-        if (packet->hop_limit != 255)
-            return RF_NEIGHBOUR;
-        return check_options(skb, endpoint, packet->transport + 8);
-    case 135:
-        if (packet->hop_limit != 255)
-            return RF_NEIGHBOUR;
-        return check_options(skb, endpoint, packet->transport + 24);
-    case 136:
-        if (packet->hop_limit != 255 || is_unspecified)
-            return RF_NEIGHBOUR;
-        if (bpf_skb_load_bytes(skb, packet->transport + 8, &target, sizeof(target)))
-            return RF_MALFORMED;
-        if (!is_own(endpoint, &target))
-            return RF_NEIGHBOUR;
-        return check_options(skb, endpoint, packet->transport + 24);
-    }
-    return RF_INVALID;
-}
-
-/// Discovery messages that the endpoint gets; other endpoints' were checked where they came from.
-static __always_inline int check_control_to(const struct packet *packet, __u32 sender)
-{
-    switch (packet->type) {
-    case 130:
-        return packet->hop_limit == 1 ? RF_ADMITTED : RF_INVALID;
-    case 134:
-        return packet->hop_limit == 255 && !sender ? RF_ADMITTED : RF_ROUTER;
-    case 135: case 136:
-        return packet->hop_limit == 255 ? RF_ADMITTED : RF_NEIGHBOUR;
-    case 137:
-        return RF_ROUTER;
-    }
-    return RF_INVALID;
+    // A gratuitous message: RFC 5944, 4.6.
+    return load32(message + 14) && same_address(&packet->source, &packet->destination)
+               ? RF_ADMITTED
+               : not_about_it(ethernet);
 }

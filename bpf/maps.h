@@ -31,9 +31,14 @@ MAP(generation, BPF_MAP_TYPE_ARRAY, 0, __u32, __u64);
 MAP(recent, BPF_MAP_TYPE_PERCPU_ARRAY, 0, __u32, struct rf_recent);
 // What processors judged last.
 MAP(judgements, BPF_MAP_TYPE_PERCPU_ARRAY, 0, __u32, struct rf_judgement);
+// Since when, in seconds of CLOCK_MONOTONIC.
 MAP(own, BPF_MAP_TYPE_HASH, BPF_F_NO_PREALLOC, struct rf_own_key, __u32);
 // The number of the only attached endpoint that has the address, or RF_UNKNOWN for several.
 MAP(locals, BPF_MAP_TYPE_HASH, BPF_F_NO_PREALLOC, struct rf_address, __u32);
+// Addresses of the host namespace: nothing else may speak for them in ARP and discovery.
+MAP(host_addresses, BPF_MAP_TYPE_HASH, BPF_F_NO_PREALLOC, struct rf_address, __u32);
+// Interfaces of the host that routers may be behind.
+MAP(uplinks, BPF_MAP_TYPE_HASH, BPF_F_NO_PREALLOC, __u32, __u32);
 // A class.
 MAP(peers, BPF_MAP_TYPE_HASH, BPF_F_NO_PREALLOC, struct rf_peer_key, __u32);
 MAP(networks, BPF_MAP_TYPE_LPM_TRIE, BPF_F_NO_PREALLOC, struct rf_network_key, __u32);

@@ -14,6 +14,7 @@
 #define PROTOCOL_ICMP 1
 #define PROTOCOL_TCP 6
 #define PROTOCOL_UDP 17
+#define PROTOCOL_DCCP 33
 #define PROTOCOL_ROUTING 43
 #define PROTOCOL_FRAGMENT 44
 #define PROTOCOL_AH 51
@@ -21,6 +22,7 @@
 #define PROTOCOL_DSTOPTS 60
 #define PROTOCOL_SCTP 132
 #define PROTOCOL_MOBILITY 135
+#define PROTOCOL_UDPLITE 136
 
 // RFC 9293, 3.1.
 #define TCP_FIN 0x01
@@ -28,6 +30,10 @@
 #define TCP_RST 0x04
 #define TCP_ACK 0x10
 #define TCP_URG 0x20
+
+// What asks to open an association: RFC 9260, 3.2; RFC 4340, 5.1.
+#define SCTP_INIT 1
+#define DCCP_REQUEST 0
 
 /// How many IPv6 extension headers are followed.
 #define EXTENSION_HEADERS 8
@@ -85,6 +91,7 @@ struct packet {
     /// In units of 8 bytes.
     __u16 fragment_offset;
     __u8 hop_limit;
+    /// Of SCTP and DCCP: TCP_SYN where it asks to open an association.
     __u8 tcp_flags;
     /// ICMP: as on the wire.
     __u8 type;
@@ -211,6 +218,24 @@ static __always_inline int read_transport(
         if (length < (is_quoted ? 8 : 12) ||
             bpf_skb_load_bytes(skb, packet->transport, header, 8))
             return is_quoted ? RF_INVALID : short_reason;
+        // Fragments are cut to eights: the next one would bring the chunk's type.
+        if (!is_quoted && packet->is_fragment && length < 16)
+            return RF_FRAGMENT;
+        // It must be the only chunk of its packet: RFC 9260, 4.3.
+        if (!is_quoted && length > 12 &&
+            !bpf_skb_load_bytes(skb, packet->transport + 12, header + 8, 1) &&
+            header[8] == SCTP_INIT)
+            packet->tcp_flags = TCP_SYN;
+        break;
+    case PROTOCOL_UDPLITE:
+    case PROTOCOL_DCCP:
+        // No rule names their ports, which tell one flow from another all the same.
+        if (length < 8 || bpf_skb_load_bytes(skb, packet->transport, header, 8))
+            return RF_ADMITTED;
+        if (packet->protocol == PROTOCOL_DCCP && !is_quoted && length > 8 &&
+            !bpf_skb_load_bytes(skb, packet->transport + 8, header + 8, 1) &&
+            (header[8] >> 1 & 15) == DCCP_REQUEST)
+            packet->tcp_flags = TCP_SYN;
         break;
     case PROTOCOL_ICMP:
     case PROTOCOL_ICMPV6:

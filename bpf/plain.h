@@ -2,6 +2,7 @@
 #pragma once
 
 #include "link_layer.h"
+#include "offload.h"
 
 /// Reads TCP and UDP in plain packets, which nearly all are; false where it takes a closer look to
 /// say anything.
@@ -61,11 +62,14 @@ static __always_inline int read_plain(
                bpf_ntohs(*(const __u16 *)(transport + 4)) != total - (transport - header)) {
         return 0;
     }
+    __s64 pending = pending_checksum(skb);
+    if (pending >= 0 && pending != ((__s64)(transport - data) << 16 | checksum_offset(protocol)))
+        return 0;
     __u16 source_port = bpf_ntohs(*(const __u16 *)transport);
     __u16 destination_port = bpf_ntohs(*(const __u16 *)(transport + 2));
     if (hook == RF_FROM)
-        set_flow(key, endpoint->number, protocol, source_port, destination_port);
+        set_flow(key, endpoint->number, protocol, 0, source_port, destination_port);
     else
-        set_flow(key, endpoint->number, protocol, destination_port, source_port);
+        set_flow(key, endpoint->number, protocol, 0, destination_port, source_port);
     return 1;
 }

@@ -11,52 +11,14 @@ internal import Synchronization
 typealias TablePresence = EndpointTable.Presence
 
 extension Agent {
-    /// Compiles everything anew, as after a change of tenants or namespaces.
-    func rebuild() {
-        let clock = ContinuousClock()
-        let start = clock.now
-        refreshResting()
-        compile()
-        applyCompilation(after: clock.now - start)
-    }
-
-    /// Compiles everything for what is observed now.
-    func compile() {
-        let topology = inputs.accepted.topology(
-            observed: Array(observed.values), host: host, announced: announced.claims,
-            given: announced.addresses)
-        let known = Set(compilation.topology.conflicts)
-        for conflict in topology.conflicts where !known.contains(conflict) {
-            let status = ConflictStatus(conflict)
-            let claimants = status.claimants.joined(separator: ", ")
-            // A container's address is often there a moment before the host's route to it.
-            let level: Logger.Level =
-                if case .unroutedAddress = conflict { .info } else { .warning }
-            logger.log(level: level, "\(status.subject) (\(claimants)): \(status.message)")
-        }
-        compilation = Compilation(of: inputs.accepted, for: topology) { concurrently($0, $1) }
-        explanations = [:]
-        mentions = nil
-    }
-
     /// Brings all that was compiled into force.
     func applyCompilation(after compileTime: Duration) {
         apply(
-            to: holdings.keys.filter { compilation.states[$0] == nil }
+            to: contested.union(holdings.keys).filter { compilation.states[$0] == nil }
                 + compilation.topology.endpoints.map(\.id),
             compileTime: compileTime, readTime: .zero)
         // After the checkpoint, which a large change is followed by.
         trimAt = ContinuousClock.now + .milliseconds(2500)
-    }
-
-    /// Compiles what some policy files touch.
-    func follow(_ changed: Set<String>, readTime: Duration) {
-        let clock = ContinuousClock()
-        let start = clock.now
-        let touched = compilation.follow(inputs.accepted, changed: changed)
-        explanations = [:]
-        mentions?.follow(inputs.accepted, changed: changed)
-        apply(to: touched.sorted(), compileTime: clock.now - start, readTime: readTime)
     }
 
     /// Tries again what could not be brought into force.
@@ -89,7 +51,7 @@ extension Agent {
         let hadFailed: Bool
 
         /// Comes into force on some thread; what is counted is written down at every step.
-        func apply(_ progress: TableWriter.Progress) -> Outcome {
+        func apply(_ progress: BackgroundWorker.Progress) -> Outcome {
             var outcome = Outcome()
             defer { progress.step() }
             guard !progress.isOutdated else {
@@ -143,7 +105,7 @@ extension Agent {
     /// are in it already.
     ///
     /// The host filter comes first: nobody can hold up what is written to it.
-    private func apply(
+    func apply(
         to ids: some Sequence<NamespaceID>, compileTime: Duration, readTime: Duration
     ) {
         let start = ContinuousClock.now
@@ -155,6 +117,10 @@ extension Agent {
         if isOvertaken(ids) { return }
         let work: [Work] = ids.compactMap { id in
             guard let tenure = tenures[id], id != host else { return nil }
+            if closing[id] != nil {
+                closing[id] = true
+                return nil
+            }
             let hadFailed = holdings[id]?.problem != nil
             if holdings[id]?.isDoubtful == true { reread(tenure) }
             let holding = holdings[id]
@@ -207,7 +173,7 @@ extension Agent {
             // What was left out comes with a later generation, and so does the news.
             noteGeneration(lastApply, skipped.isEmpty ? news : putBack(news))
         }
-        if isInForce { reconciled.store(true, ordering: .releasing) }
+        followReadiness()
         logger.info(
             batch.news != nil ? "generation \(ledger.generation)" : "tables taken over",
             metadata: [
@@ -219,7 +185,6 @@ extension Agent {
 
     private func beginGeneration() {
         ledger.generation += 1
-        reconciled.store(true, ordering: .releasing)
     }
 
     /// Applies to the host filter alone; tables of an earlier agent go once it stands.
@@ -282,7 +247,7 @@ extension Agent {
             of: work.held?.rules ?? [:])
         if outcome.error == nil, let remains = outcome.remains { salvage(remains, of: work) }
         guard tenures[work.id] === work.tenure else {
-            if outcome.error == nil { departures[work.id]?.rules = work.wanted.rules }
+            if outcome.error == nil { departures[work.id]?.state = work.wanted }
             return carry(carried, of: work.id)
         }
         if let error = outcome.error {

@@ -59,6 +59,7 @@ extension Agent {
     ) -> LiveFlow {
         let isCaller = endpoint.addresses.contains(connection.source)
         let peer = isCaller ? connection.answerer : connection.source
+        let rule = rules[connection.mark].flatMap { references[$0.id] }
         return LiveFlow(
             tenant: endpoint.tenant, endpoint: endpoint.name,
             direction: isCaller ? .egress : .ingress,
@@ -68,8 +69,30 @@ extension Agent {
             ports: connection.ipProtocol.hasPorts
                 ? .init(source: connection.sourcePort, destination: connection.destinationPort)
                 : nil,
-            layer: .nftables, rule: rules[connection.mark].flatMap { references[$0.id] },
+            layer: .nftables, rule: rule,
+            next: rule == nil
+                ? next(connection, at: endpoint, isCaller ? .egress : .ingress) : nil,
             expiresIn: connection.timeout)
+    }
+
+    /// What becomes of a connection without a live rule: its next packet is judged as a first one.
+    ///
+    /// - Returns: Nil where the endpoint is not in the state that its policies ask for, and behind its own
+    ///   translation: what is judged then is what is on the wire, of which the port isn't known here.
+    private func next(
+        _ connection: TrackedConnection, at endpoint: Endpoint, _ direction: Direction
+    ) -> NextVerdict? {
+        guard status(endpoint).state == .enforced, connection.answerer == connection.destination
+        else { return nil }
+        let flow = Flow(
+            source: connection.source, destination: connection.destination,
+            ipProtocol: connection.ipProtocol, sourcePort: connection.sourcePort,
+            destinationPort: connection.destinationPort)
+        return NextVerdict(
+            rule: inputs.accepted.rule(
+                for: flow, at: endpoint, direction: direction, in: compilation.topology,
+                mentions: mentionIndex()
+            ).map { RuleReference($0) })
     }
 }
 

@@ -1,3 +1,4 @@
+internal import AgentCore
 internal import Compiler
 internal import HostFilter
 internal import HostRules
@@ -61,12 +62,14 @@ extension Agent {
         self.senders = next
         do throws(BPFError) {
             try filter.setLocals(locals(senders))
+            try setHostLink(filter)
         } catch {
             failure = failure ?? error
         }
         let refused = followUnfollowed(filter, next)
         failure = failure ?? refused
-        if posts != self.posts {
+        adoptLinks(filter)
+        if posts != self.posts || !Set(guards.held.keys).isSubset(of: filter.closedInterfaces) {
             try stand(posts, filter)
             tellUnguarded(self.posts ?? [:], now: posts, known)
             self.posts = posts
@@ -117,6 +120,14 @@ extension Agent {
         guardedNames[id] = nil
     }
 
+    /// Tells the filter which addresses are the host's and which of its interfaces lead out of the host.
+    private func setHostLink(_ filter: HostFilter) throws(BPFError) {
+        let interfaces = host.flatMap { observed[$0] }?.interfaces ?? []
+        try filter.setHost(
+            addresses: interfaces.flatMap(\.addresses),
+            uplinks: interfaces.filter(\.isUplink).map(\.index))
+    }
+
     /// Which addresses belong to one endpoint alone, and which to several.
     private func locals(_ senders: [UInt32: [IPAddress]]) -> [IPAddress: UInt32] {
         var locals: [IPAddress: UInt32] = [:]
@@ -129,7 +140,7 @@ extension Agent {
     }
 
     /// The host ends of the endpoints' veths.
-    private func posts(
+    func posts(
         _ numbers: [NamespaceID: UInt32], _ filter: HostFilter
     ) -> [Post: NamespaceID] {
         guard let host, let there = observed[host] else { return [:] }
@@ -147,7 +158,7 @@ extension Agent {
         return posts
     }
 
-    private func stand(
+    func stand(
         _ posts: [Post: NamespaceID], _ filter: HostFilter
     ) throws(BPFError) {
         let failures = try guardPosts(posts, filter)
@@ -157,7 +168,20 @@ extension Agent {
         if let first = failures.values.first { throw first }
     }
 
-    /// Has the filter stand there, and at no others but those of namespaces that can't be entered: these are as they were.
+    /// Takes in links that an earlier agent guarded, and of which nothing but the kernel's state tells.
+    private func adoptLinks(_ filter: HostFilter) {
+        for interface in filter.closedInterfaces where guards.held[interface] == nil {
+            guard let end = host.flatMap({ observed[$0] })?.veths[interface],
+                let link = guards.adopt(interface, name: end.name, at: clock())
+            else { continue }
+            logger.warning(
+                "link is held: an earlier agent guarded it",
+                metadata: ["link": "\(link.name)", "reason": "\(link.reason)"])
+        }
+    }
+
+    /// Has the filter guard these, close what is held, and leave the links of namespaces that can't be entered as they
+    /// were.
     func guardPosts(
         _ posts: [Post: NamespaceID], _ filter: HostFilter
     ) throws(BPFError) -> [Int32: BPFError] {
@@ -165,7 +189,7 @@ extension Agent {
             refusedEntries.keys.filter { tenures[$0] == nil }
                 .compactMap { filter.knownNumber(of: $0) })
         return try inHostNamespace { () throws(BPFError) in
-            try filter.guardPosts(posts, sparing: spared)
+            try filter.guardPosts(posts, closing: Set(guards.held.keys), sparing: spared)
         }
     }
 
@@ -348,4 +372,15 @@ extension HostRefusal {
         default: .invalid
         }
     }
+}
+
+extension ObservedInterface {
+    /// Kinds of `IFLA_INFO_KIND` that lead to other machines; others may end in a namespace or a guest of this host.
+    private static let outward: Set<String> = [
+        "bond", "team", "vlan", "vxlan", "geneve", "gretap", "ip6gretap", "macsec",
+    ]
+
+    /// Whether it is a network card, or stands on one: neither an end of a veth nor anything else that a
+    /// namespace of the same host may be behind.
+    fileprivate var isUplink: Bool { kind.map(Self.outward.contains) ?? true }
 }

@@ -1,3 +1,4 @@
+internal import AgentCore
 internal import HostFilter
 internal import Linux
 internal import Logging

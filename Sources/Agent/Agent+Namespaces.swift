@@ -1,3 +1,5 @@
+internal import AgentCore
+internal import Glibc
 internal import Linux
 internal import Logging
 internal import NetTypes
@@ -9,7 +11,10 @@ internal import Rules
 struct Departure {
     let tenure: Tenure
     let endpoint: EndpointName?
-    var rules: RuleTable
+    /// What its table is known to hold; nil where that is not known.
+    var state: EndpointState?
+
+    var rules: RuleTable { state?.rules ?? [:] }
 }
 
 extension Agent {
@@ -19,9 +24,16 @@ extension Agent {
         let claims =
             (inputs.accepted.tenants.values.flatMap(\.claims)
             + announced.claims.values.flatMap(\.self)).map(\.target)
-        let paths = claims.compactMap { if case .path(let path) = $0 { path } else { nil } }
-        let pids = claims.compactMap { if case .pid(let pid) = $0 { pid } else { nil } }
-        let found = look(paths: paths, pids: pids + configuration.pids)
+        // What was a tenant's is looked for as long as it is there: it stays closed when no claim names it any more.
+        let known = observed.values.filter { $0.id != host }
+        let paths =
+            claims.compactMap { if case .path(let path) = $0 { path } else { nil } }
+            + known.flatMap(\.paths)
+        let pids =
+            claims.compactMap { if case .pid(let pid) = $0 { pid } else { nil } }
+            + known.flatMap(\.pids)
+        let found = look(
+            paths: Set(paths).sorted(), pids: Set(pids + configuration.pids).sorted())
         announced.keep { announcement in
             found[announcement.id].map(announcement.isOf) ?? false
         }
@@ -99,16 +111,21 @@ extension Agent {
 
     /// Opens namespaces and reads what they hold, several at a time; what stands as an earlier agent
     /// left it isn't read.
-    func enter(_ found: [NamespaceSource.Found], as left: [NamespaceID: Checkpoint.Table] = [:]) {
+    func enter(_ all: [NamespaceSource.Found], as left: [NamespaceID: Checkpoint.Table] = [:]) {
+        let room = descriptors?.room(besides: tenures.count) ?? .max
+        let found = Array(all.prefix(room))
+        for beyond in all.dropFirst(room) {
+            refuse(
+                beyond,
+                SystemError("reserve descriptors for a namespace", code: EMFILE))
+        }
         let first = lastSlot + 1
         lastSlot += UInt64(found.count)
-        let isWithoutTable = configuration.hostFilter != .off
         let entries = concurrently(found.count) { [keeper, hostNamespace] index in
             Result { () throws(Entry.Failure) in
                 try Entry(
                     found[index], slot: first + UInt64(index), keeper: keeper,
-                    host: hostNamespace, left: left[found[index].id],
-                    isWithoutTable: isWithoutTable)
+                    host: hostNamespace, left: left[found[index].id])
             }
         }
         for (entry, found) in zip(entries, found) {
@@ -144,11 +161,18 @@ extension Agent {
         planToLookAgain()
     }
 
-    /// Goes on without the table of a namespace, which is tried again; where the host filter is the only layer, what
-    /// stands in the namespace is whoever's it is.
+    /// Goes on without the table of a namespace, which is tried again.
+    ///
+    /// Its addresses and links are followed all the same, so that they are not taken for the world's. Where the host filter is the only layer, a table in the namespace is of no
+    /// concern.
     private func tableRefused(_ id: NamespaceID, _ error: NftablesError) {
         let name = observed[id]?.name ?? "\(id)"
-        logger.warning("\(name): only the host filter stands before it: \(error)")
+        logger.warning(
+            "table unavailable",
+            metadata: [
+                "namespace": "\(name)", "error": "\(error)",
+                "protected": configuration.hostFilter == .off ? "no" : "by the host filter only",
+            ])
         let isOthers = if case .owned = error { true } else { false }
         guard configuration.hostFilter != .only else {
             // What may be an earlier agent's is taken away like every other.
@@ -173,7 +197,7 @@ extension Agent {
         guard let tenure = tenures.removeValue(forKey: id) else { return }
         let holding = holdings.removeValue(forKey: id)
         let departure = Departure(
-            tenure: tenure, endpoint: endpointName(id), rules: holding?.state?.rules ?? [:])
+            tenure: tenure, endpoint: endpointName(id), state: holding?.state)
         if !isAtRest(id) { departures[id] = departure }
         // They are closed later: nobody would take what comes in.
         let descriptors = [
@@ -182,7 +206,7 @@ extension Agent {
         for descriptor in descriptors.compactMap(\.self) { try? loop.unwatch(descriptor) }
         defer { writer.release(tenure) }
         if holding?.state != nil {
-            if isAtRest(id) { takeLastCounts(departure, attributed: true) }
+            if isAtRest(id) { close(departure, attributed: true) }
             ledger.tables?[id] = nil
             ledger.book.leave(id)
             saveSoon()
@@ -209,15 +233,18 @@ extension Agent {
     func takeLastCounts(_ departure: Departure, attributed: Bool) {
         let id = departure.tenure.id
         do throws(NftablesError) {
-            let counts = try departure.tenure.table.counts()
-            if attributed { takeRefusals(counts, of: id) }
-            carry(
-                Carried(
-                    layer: .nftables, endpoint: departure.endpoint, counts.rules,
-                    of: departure.rules, refused: counts.totals))
+            take(try departure.tenure.table.counts(), of: departure, attributed: attributed)
         } catch {
             logger.error("last counts of \(departure.endpoint?.name ?? "\(id)"): \(error)")
         }
+    }
+
+    func take(_ counts: TableCounts, of departure: Departure, attributed: Bool) {
+        if attributed { takeRefusals(counts, of: departure.tenure.id) }
+        carry(
+            Carried(
+                layer: .nftables, endpoint: departure.endpoint, counts.rules,
+                of: departure.rules, refused: counts.totals))
     }
 
     private func take(_ tenure: Tenure) {

@@ -1,3 +1,4 @@
+internal import AgentCore
 internal import Linux
 internal import Logging
 internal import Policy
@@ -63,10 +64,20 @@ extension Agent {
         if filePaces.count > 64 { filePaces = filePaces.filter { !$0.value.isPaid(now) } }
     }
 
+    /// Looks at the directory where a mount may have put another one in its place: no watch tells of that.
+    func lookForDirectory() {
+        guard watcher.directory.identity != directoryIdentity else { return }
+        logger.warning(
+            "policy directory was replaced", metadata: ["directory": "\(configuration.policies)"])
+        do { try watcher.restart() } catch { logger.error("\(error)") }
+        rescanPolicies()
+    }
+
     /// Looks at the whole directory; files that are not settled are left for later.
     func rescanPolicies() {
         let clock = ContinuousClock()
         let start = clock.now
+        directoryIdentity = watcher.directory.identity
         let before = snapshot
         var after = watcher.directory.snapshot(after: before)
         after.leave(unsettled.keys, asIn: before)
@@ -90,6 +101,71 @@ extension Agent {
         take(changes, readTime: clock.now - start)
     }
 
+    /// The changes that are believed: a directory that turns empty is no order to revoke everything.
+    private func followed(
+        _ changes: [String: PolicyInputs.Content]
+    ) -> [String: PolicyInputs.Content] {
+        let wasLost = sight.lostSince != nil
+        let absent = changes.filter { if case .absent = $0.value { true } else { false } }
+        let hasOthers = changes.count > absent.count
+        guard wasLost || !absent.isEmpty else { return changes }
+        let present = hasOthers || watcher.directory.holdsFiles ? 1 : 0
+        guard
+            sight.believes(
+                inForce: inputs.accepted.files.count, present: present, at: clock())
+        else {
+            if !wasLost { tellLostDirectory() }
+            return changes.filter { if case .absent = $0.value { false } else { true } }
+        }
+        // What was not followed while the directory was empty is looked at once more, a moment later: files that come
+        // back come one after the other.
+        if wasLost {
+            let due = ContinuousClock.now + DirectoryChanges.settlingTime
+            for path in inputs.accepted.files.paths where changes[path] == nil {
+                unsettled[path] = unsettled[path] ?? due
+            }
+        }
+        return changes
+    }
+
+    private func tellLostDirectory() {
+        logger.critical(
+            "policy directory holds no file any more; the last good state stays in force",
+            metadata: ["directory": "\(configuration.policies)"])
+        tell(.errors((inputs.diagnostics + [lostDirectory].compactMap(\.self)).map(\.description)))
+    }
+
+    /// Why the policy directory is not followed; nil while it is.
+    var lostDirectory: Diagnostic? {
+        sight.lostSince.map { moment in
+            Diagnostic(
+                "the policy directory holds no policy file since \(moment); the last good state "
+                    + "(\(inputs.accepted.files.count) files) stays in force",
+                fix: "put the files back, or revoke everything by 'ringfence confirm-empty'",
+                at: SourcePlace(file: configuration.policies, line: 1, column: 1))
+        }
+    }
+
+    /// Takes an operator's word that the empty policy directory is meant.
+    ///
+    /// - Throws: `EnforcementProblem` where there is nothing to confirm.
+    public func confirmEmptyDirectory() throws {
+        guard sight.confirm() else {
+            throw EnforcementProblem(
+                .conflict, "the policy directory is followed: there is nothing to confirm",
+                fix: "see 'ringfence status'")
+        }
+        logger.notice("empty policy directory confirmed; every rule ends")
+        rescanPolicies()
+        let absent = inputs.accepted.files.paths.map { ($0, PolicyInputs.Content.absent) }
+        take(Dictionary(absent) { $1 }, readTime: .zero)
+        if absent.isEmpty {
+            // Nothing is known of what an earlier agent was told, and all of it ends.
+            _ = sight.believes(inForce: 0, present: 0, at: clock())
+            rebuild()
+        }
+    }
+
     private func content(at path: String) -> PolicyInputs.Content {
         if let file = snapshot.files[path] { return .bytes(file.bytes) }
         guard let problem = snapshot.problems[path] else { return .absent }
@@ -103,13 +179,45 @@ extension Agent {
         if snapshot.problems[watcher.directory.path] != nil {
             changes = changes.filter { if case .absent = $0.value { false } else { true } }
         }
+        changes = followed(changes)
         guard !changes.isEmpty else { return }
+        let sizes = changes.values.map(\.byteCount)
+        guard isReady, let most = sizes.max(), most > Self.mostBytesOnLoop else {
+            return take(PolicyInputs.read(changes), readTime: readTime, isLarge: false)
+        }
+        let digests = changes.keys.map { ($0, snapshot.files[$0]?.digest) }
+        let input = changes
+        let known = Dictionary(digests) { $1 }
+        compiler.start {
+            PolicyInputs.read(input)
+        } done: { [weak self] readings in
+            guard let self else { return }
+            Task { await self.takeLarge(readings, of: known, readTime: readTime) }
+        }
+    }
+
+    /// Takes files that were read beside the loop, unless they changed once more meanwhile.
+    private func takeLarge(
+        _ readings: [String: PolicyInputs.Reading], of digests: [String: UInt64?],
+        readTime: Duration
+    ) {
+        let current = readings.filter { snapshot.files[$0.key]?.digest == digests[$0.key] ?? nil }
+        take(current, readTime: readTime, isLarge: true)
+    }
+
+    /// Files of this size are read and compiled in a few milliseconds; larger ones beside the loop.
+    private static let mostBytesOnLoop = 128 << 10
+
+    private func take(
+        _ readings: [String: PolicyInputs.Reading], readTime: Duration, isLarge: Bool
+    ) {
+        guard !readings.isEmpty else { return }
         let errors = inputs.errors
         let before = inputs.accepted
         let generation = ledger.generation
-        let changed = inputs.take(changes, at: clock())
+        let changed = inputs.take(read: readings, at: clock())
         setAlarm()
-        snapshot.forgetBytes(of: changes.keys)
+        snapshot.forgetBytes(of: readings.keys)
         for (path, diagnostics) in inputs.errors where errors[path] != diagnostics {
             for diagnostic in diagnostics { logger.error("\(diagnostic)") }
             parseErrors += UInt64(diagnostics.count)
@@ -129,7 +237,7 @@ extension Agent {
         }
         guard isReady else { return }
         if inputs.accepted.tenants == before.tenants {
-            follow(Set(changed.keys), readTime: readTime)
+            follow(Set(changed.keys), readTime: readTime, isLarge: isLarge)
         } else {
             refreshNamespaces()
             rebuild()

@@ -23,12 +23,7 @@ extension Agent {
     /// The packet log of a namespace has something.
     func refusalsLogged(_ slot: UInt64) {
         guard let id = idOfSlot[slot], let tenure = tenures[id] else { return }
-        do throws(SystemError) {
-            let news = try tenure.log?.refusals.drain()
-            if news?.overflowed == true { lost.refusals += 1 }
-        } catch {
-            logger.error("packet log of \(observed[id]?.name ?? "\(id)"): \(error)")
-        }
+        _ = drainLog(of: id, tenure)
         // Somebody who never stops being refused must not hold up a change of policy.
         let now = ContinuousClock.now
         let next = max(refusalPaces[id]?.next(now) ?? now, allRefusalsPace.next(now))
@@ -36,6 +31,18 @@ extension Agent {
             watchedRefusals[id] = min(watchedRefusals[id] ?? next, next)
         } else {
             readAtPace(id)
+        }
+    }
+
+    /// Takes all messages of a packet log and gives their number; what was lost is counted.
+    func drainLog(of id: NamespaceID, _ tenure: Tenure) -> Int {
+        do throws(SystemError) {
+            let news = try tenure.log?.refusals.drain()
+            if news?.overflowed == true { lost.refusals += 1 }
+            return news?.messages ?? 0
+        } catch {
+            logger.error("packet log of \(observed[id]?.name ?? "\(id)"): \(error)")
+            return 0
         }
     }
 
@@ -67,7 +74,7 @@ extension Agent {
         for id in holdings.keys { readRefusals(of: id) }
     }
 
-    private func readRefusals(of id: NamespaceID) {
+    func readRefusals(of id: NamespaceID) {
         guard let tenure = tenures[id], holdings[id]?.state != nil else { return }
         guard isAtRest(id) else {
             watchedRefusals[id] = .now + Self.readingInterval
@@ -155,93 +162,4 @@ extension Agent {
         }
         return true
     }
-
-    /// Who stands at the ends of a refused flow.
-    private func attribution(
-        of key: RefusalBook.Key, isBookFull: Bool
-    ) -> RefusalBook.Attribution {
-        let (id, flow) = (key.endpoint, key.flow)
-        if let host = key.host {
-            return attribution(of: flow, at: id, host, isBookFull: isBookFull)
-        }
-        let own = endpoint(id)?.addresses ?? observed[id]?.addresses ?? []
-        let isIngress = own.contains(flow.destination)
-        let (source, sourceParty) = end(
-            flow.source, isHere: !isIngress ? id : nil, isBookFull: isBookFull)
-        let (destination, destinationParty) = end(
-            flow.destination, isHere: isIngress ? id : nil, isBookFull: isBookFull)
-        return RefusalBook.Attribution(
-            source: source, destination: destination, sourceParty: sourceParty,
-            destinationParty: destinationParty, direction: isIngress ? .ingress : .egress,
-            reason: reason(flow))
-    }
-
-    /// The host filter knows by the veth who sent what.
-    private func attribution(
-        of flow: RefusedFlow, at id: NamespaceID, _ host: RefusalBook.HostRefusal, isBookFull: Bool
-    ) -> RefusalBook.Attribution {
-        let isIngress = host.direction == .ingress
-        let (source, sourceParty) = end(
-            flow.source, isHere: isIngress ? host.sender : id, isBookFull: isBookFull)
-        let (destination, destinationParty) = end(
-            flow.destination, isHere: isIngress ? id : nil, isBookFull: isBookFull)
-        let isShared = host.reason == .noRule && reason(flow) == .conflict
-        return RefusalBook.Attribution(
-            source: source, destination: destination, sourceParty: sourceParty,
-            destinationParty: destinationParty, direction: host.direction,
-            reason: isShared ? .conflict : host.reason)
-    }
-
-    private func reason(_ flow: RefusedFlow) -> RefusalReason {
-        switch flow.reason {
-        case .revoked: return .revoked
-        case .spoofed: return .spoofed
-        case .invalid: return .invalid
-        case .forwarded: return .forwarded
-        case .refused:
-            let isShared = compilation.topology.conflicts.contains { conflict in
-                guard let address = conflict.address,
-                    address == flow.source || address == flow.destination
-                else { return false }
-                // A refused claim closes nothing for who has the address by right.
-                return isClosed(address)
-            }
-            return isShared ? .conflict : .noRule
-        }
-    }
-
-    /// Whether an address is no endpoint's, nor the host's or the world's.
-    private func isClosed(_ address: IPAddress) -> Bool {
-        let topology = compilation.topology
-        return topology.endpoint(with: address) == nil && !topology.host.contains(address)
-            && !topology.isWorld(address)
-    }
-
-    private func end(
-        _ address: IPAddress, isHere id: NamespaceID?, isBookFull: Bool
-    ) -> (ViolationEnd, PartyName) {
-        // One that is just gone is known by its name.
-        let owner =
-            id.flatMap { endpointName($0) ?? guardedNames[$0] }
-            ?? compilation.topology.endpoint(with: address)
-            .map { EndpointName(tenant: $0.tenant, name: $0.name) }
-        if let owner {
-            return (
-                ViolationEnd(address: address, tenant: owner.tenant, endpoint: owner.name),
-                .tenant(owner.tenant)
-            )
-        }
-        let party: PartyName =
-            if compilation.topology.host.contains(address) {
-                .host
-            } else if compilation.topology.isWorld(address) {
-                .world
-            } else {
-                // Totals must not grow with what a sender invents.
-                isBookFull ? .others : .address(address)
-            }
-        return (ViolationEnd(address: address, party: party.kind), party)
-    }
-
-    func endpoint(_ id: NamespaceID) -> Endpoint? { compilation.endpoint(id) }
 }

@@ -1,3 +1,4 @@
+internal import AgentCore
 internal import Compiler
 internal import Glibc
 internal import NetTypes
@@ -7,13 +8,16 @@ internal import Policy
 public import Reports
 internal import Rules
 
-/// What a closest rule depends on; the ports of the caller don't matter.
+/// What a closest rule depends on; ports that are given to callers don't matter.
 struct ExplanationKey: Hashable {
     let endpoint: NamespaceID
     let direction: Direction
     let peer: IPAddress
     let ipProtocol: UInt8
     let port: UInt16
+    /// The source port where a service may have it, so that the flow may be its answer; nil for ports that
+    /// callers are given.
+    let servicePort: UInt16?
     let wasAdmitted: Bool
 }
 
@@ -40,24 +44,31 @@ extension Agent {
     }
 
     private func explanation(_ record: RefusalBook.Record) -> Explanation? {
-        guard record.attribution.reason == .noRule || record.attribution.reason == .revoked,
-            let endpoint = endpoint(record.key.endpoint)
+        guard record.attribution.reason == .noRule || record.attribution.reason == .revoked
         else { return nil }
+        guard let endpoint = endpoint(record.key.endpoint) else {
+            return observed[record.key.endpoint] == nil ? .gone : .unclaimed
+        }
+        if compilation.errors[endpoint.id] != nil { return .uncompiled }
         let flow = record.key.flow
         let direction = record.attribution.direction
         let key = ExplanationKey(
             endpoint: endpoint.id, direction: direction,
             peer: direction == .egress ? flow.destination : flow.source,
             ipProtocol: flow.ipProtocol, port: flow.destinationPort,
+            servicePort: flow.sourcePort < PolicySet.firstEphemeralPort ? flow.sourcePort : nil,
             wasAdmitted: record.attribution.reason == .revoked)
         if let known = explanations[key] { return known }
         let judged = Flow(
             source: flow.source, destination: flow.destination,
-            ipProtocol: IPProtocol(rawValue: flow.ipProtocol), sourcePort: flow.sourcePort,
+            ipProtocol: IPProtocol(rawValue: flow.ipProtocol), sourcePort: key.servicePort ?? 0,
             destinationPort: flow.destinationPort)
         let former = key.wasAdmitted ? former(judged, at: endpoint, direction) : nil
         let found =
             former
+            ?? inputs.accepted.lateAnswer(
+                judged, at: endpoint, direction: direction, in: compilation.topology,
+                mentions: mentionIndex())
             ?? inputs.accepted.explanation(
                 for: judged, at: endpoint, direction: direction, in: compilation.topology,
                 mentions: mentionIndex())
@@ -110,18 +121,21 @@ extension Agent {
                 directory: configuration.policies, files: policies.files.count,
                 policies: policies.files.values.reduce(0) { $0 + $1.policyCount },
                 rules: policies.files.values.reduce(0) { $0 + $1.rules.count },
-                tenants: policies.tenants.count, errors: inputs.diagnostics),
-            endpoints: compilation.topology.endpoints.map(status).sorted {
+                tenants: policies.tenants.count,
+                errors: inputs.diagnostics + [lostDirectory].compactMap(\.self)),
+            endpoints: (compilation.topology.endpoints.map(status) + refusedClaims).sorted {
                 ($0.tenant, $0.name) < ($1.tenant, $1.name)
             },
             unknownNamespaces: compilation.topology.unknown.compactMap { id in
                 observed[id].map {
-                    UnknownNamespace(name: $0.name, id: id, addresses: $0.addresses)
+                    UnknownNamespace(
+                        name: $0.name, id: id, addresses: $0.addresses,
+                        isClosed: holdings[id]?.presence == .owned)
                 }
             },
             conflicts: compilation.topology.conflicts.map { ConflictStatus($0) }
                 + linkAddressConflicts,
-            lastApply: lastApply, lost: lost, overheard: overheard(),
+            held: heldLinks, lastApply: lastApply, lost: lost, overheard: overheard(),
             sinks: observer?.sinks() ?? [])
     }
 
@@ -135,7 +149,8 @@ extension Agent {
             if problem != nil {
                 .dirty
             } else if configuration.hostFilter == .only {
-                guarded.contains(endpoint.id) && hostFilterProblem == nil ? .enforced : .unknown
+                guarded.contains(endpoint.id) && hostFilterProblem == nil
+                    && pastTheHost(endpoint.id).isEmpty ? .enforced : .unknown
             } else if holding?.presence != .owned {
                 .unknown
             } else if compilation.errors[endpoint.id] != nil {
@@ -154,11 +169,57 @@ extension Agent {
                 ?? unguarded(endpoint.id))
     }
 
-    /// Why the host filter does not stand at an endpoint though it should.
+    /// Why the host filter does not see all of an endpoint though it should.
     private func unguarded(_ id: NamespaceID) -> String? {
-        guard configuration.hostFilter != .off, !guarded.contains(id) else { return nil }
-        return "no veth of it ends in the host namespace: the host filter does not see it"
+        guard configuration.hostFilter != .off else { return nil }
+        guard guarded.contains(id) else {
+            return "no veth of it ends in the host namespace: the host filter does not see it"
+        }
+        guard configuration.hostFilter == .only, let first = pastTheHost(id).first else {
+            return nil
+        }
+        return """
+            its interface '\(first.name)' does not end in the host namespace: nothing filters what passes there
+              fix: delete the interface, or use both layers ('--host-filter on')
+            """
     }
+
+    /// Interfaces of an endpoint that the host filter doesn't see.
+    func pastTheHost(_ id: NamespaceID) -> [ObservedInterface] {
+        guard let namespace = observed[id], let ends = host.flatMap({ observed[$0] })?.veths
+        else { return [] }
+        return namespace.interfacesPastTheHost(among: ends)
+    }
+
+    /// Namespaces that a tenant claims and that could not be opened: they are not enforced.
+    var refusedClaims: [EndpointStatus] {
+        let refused = refusedEntries.keys.filter { tenures[$0] == nil }
+        guard !refused.isEmpty else { return [] }
+        let namespaces = source.found(refused).map {
+            ObservedNamespace(id: $0.id, paths: $0.paths, pids: $0.pids, interfaces: [])
+        }
+        let owners = inputs.accepted.owners(of: namespaces, announced: announced.claims)
+        return namespaces.compactMap { namespace in
+            guard case .tenant(let tenant) = owners[namespace.id] else { return nil }
+            return EndpointStatus(
+                name: namespace.name, tenant: tenant, state: .unknown, addresses: [],
+                generation: nil, lastError: refusedEntries[namespace.id])
+        }
+    }
+}
+
+extension Explanation {
+    /// Nothing is in force any more where the flow was refused.
+    fileprivate static let gone = Explanation(
+        rule: nil, lack: "the namespace that refused it is gone", fix: "nothing is left to open")
+
+    fileprivate static let unclaimed = Explanation(
+        rule: nil, lack: "no tenant claims the namespace any more, so it is closed to everything",
+        fix: "claim it in a tenant's 'endpoints', or delete the namespace")
+
+    fileprivate static let uncompiled = Explanation(
+        rule: nil, lack: "the endpoint is closed, since its rules can't be compiled",
+        fix: "do what its error in 'ringfence status' says")
 }
 
 extension PolicyFile {

@@ -1,3 +1,5 @@
+internal import AgentCore
+internal import Compiler
 internal import Linux
 internal import Logging
 internal import NetTypes
@@ -12,18 +14,40 @@ extension Agent {
     public var isInForce: Bool {
         // One round is enough: somebody may save policies without a pause.
         isReady && (underWay == nil || concluded > 0)
-            && (!inputs.accepted.files.isEmpty || inputs.errors.isEmpty)
+            && (!inputs.accepted.files.isEmpty || !isWithoutPolicies) && isEverythingEnforced
     }
 
-    /// Whether no policy file that is there can be read, so that nothing is changed.
+    /// Whether every endpoint is enforced in each layer that is on: an endpoint that nothing is known of but its name
+    /// included.
+    private var isEverythingEnforced: Bool {
+        guard configuration.hostFilter == .off || hostFilterProblem == nil,
+            refusedClaims.isEmpty
+        else { return false }
+        return compilation.topology.endpoints.allSatisfy { endpoint in
+            if configuration.hostFilter == .only {
+                return guarded.contains(endpoint.id) && pastTheHost(endpoint.id).isEmpty
+            }
+            let holding = holdings[endpoint.id]
+            return holding?.presence == .owned && holding?.problem == nil
+        }
+    }
+
+    /// Says at `/readyz` how it is now.
+    func followReadiness() {
+        guard isReady else { return }
+        reconciled.store(isInForce, ordering: .releasing)
+    }
+
+    /// Whether no policy is known, though files are there or the kernel enforces something: nothing is changed then.
     public var isWithoutPolicies: Bool {
-        isReady && inputs.accepted.files.isEmpty && !inputs.errors.isEmpty
+        isReady && inputs.accepted.files.isEmpty
+            && (!inputs.errors.isEmpty || sight.lostSince != nil)
     }
 
-    /// Whether the kernel is known to hold what the files say.
+    /// Whether the kernel is known to hold what the files say, for every endpoint.
     ///
-    /// True, and for good, from a moment on when the agent may still be reading what it needs for
-    /// reports and changes.
+    /// True at a start over what an earlier agent left in order from a moment on when the agent may still be reading
+    /// what it needs for reports and changes; false again while an endpoint is not enforced.
     public nonisolated var isReconciled: Bool { reconciled.load(ordering: .acquiring) }
 
     /// Tables that are as the last agent left them, and what was so then.

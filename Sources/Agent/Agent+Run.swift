@@ -1,3 +1,4 @@
+internal import Dispatch
 internal import Glibc
 internal import Linux
 internal import Logging
@@ -9,6 +10,8 @@ extension Agent: Service {
         if !DescriptorLimit.raise() { logger.warning("the limit on open files can't be raised") }
         // Each namespace takes a handful; a table of this size takes 64 KiB.
         DescriptorLimit.reserve(8_192)
+        // Dispatch opens what its timers need when the first one is set, and ends the process where it can't.
+        await Self.openDispatchTimers()
         let finished = startThread()
         do {
             try await start()
@@ -33,6 +36,14 @@ extension Agent: Service {
         let rounds = concluded + 2
         while underWay != nil, concluded < rounds {
             try? await Task.sleep(for: .milliseconds(5))
+        }
+    }
+
+    private static func openDispatchTimers() async {
+        await withCheckedContinuation { continuation in
+            DispatchQueue.global().asyncAfter(deadline: .now() + .milliseconds(1)) {
+                continuation.resume()
+            }
         }
     }
 

@@ -1,3 +1,5 @@
+internal import AgentCore
+internal import HostFilter
 internal import Glibc
 internal import Linux
 internal import Logging
@@ -17,6 +19,7 @@ extension Agent {
         readLedger()
         store.record(AgentRun(started: started, version: Agent.version, pid: getpid()))
         try enterHost()
+        descriptors = descriptorBudget()
         let resumption = resume()
         let resumed = clock.now
         takeKeptPolicies()
@@ -39,17 +42,16 @@ extension Agent {
         keeper?.dropRest(except: refusedEntries.keys)
         let inherited = Array(holdings.keys)
         isReady = true
-        if inputs.accepted.files.isEmpty && !inputs.errors.isEmpty {
+        loseDirectoryOverEnforcement()
+        if isWithoutPolicies {
             // The kernel keeps what an earlier agent left; it is closed for whoever is new.
-            logger.error("no policy could be read; nothing is changed until one can")
+            logger.error("no policy could be read; nothing is changed until one can be")
         } else if resumption != nil {
             applyCompilation(after: .zero)
         } else {
-            rebuild()
+            buildFirst()
         }
-        if underWay == nil, isInForce || ledger.generation > 0 {
-            reconciled.store(true, ordering: .releasing)
-        }
+        followReadiness()
         saveSoon()
         keep(unkept)
         unkept = [:]
@@ -58,6 +60,27 @@ extension Agent {
         watch(source.folders.namesDescriptor, .names)
         watch(source.folders.mountsDescriptor, .mounts, for: .priority)
         for id in inherited { watchedRefusals[id] = .now }
+    }
+
+    /// What the host filter, the history and questions take comes later.
+    private func descriptorBudget() -> DescriptorBudget? {
+        guard let limit = DescriptorLimit.current, let open = try? DescriptorLimit.open() else {
+            return nil
+        }
+        return DescriptorBudget(
+            limit: limit, base: open + (configuration.hostFilter == .off ? 24 : 64))
+    }
+
+    /// An empty directory is no order to revoke what an earlier agent enforced, though nothing tells what that was.
+    private func loseDirectoryOverEnforcement() {
+        guard inputs.accepted.files.isEmpty, inputs.errors.isEmpty, !watcher.directory.holdsFiles
+        else { return }
+        let holdsRules = holdings.values.contains {
+            $0.isAsLeft || $0.state.map { !$0.rules.isEmpty } ?? false
+        }
+        let isGuarded = HostFilter.isPresent(
+            root: configuration.bpfFileSystem, host: host?.inode ?? 0)
+        if holdsRules || isGuarded { sight.lose(at: clock()) }
     }
 
     /// Writes down what was counted; the tables stay as they are.
@@ -79,6 +102,7 @@ extension Agent {
     private func readLedger() {
         do throws(LedgerError) {
             if let kept = try ledgerFile.read() { ledger = kept }
+            guards = guards.resumed(in: Checkpoint.boot)
             // An agent that was killed wrote these after its last ledger.
             let found = journal.read(after: ledger.journalEntry ?? 0)
             for entry in found.carried { ledger.carry(entry) }

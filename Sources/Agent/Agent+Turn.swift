@@ -36,8 +36,10 @@ extension Agent {
             case nil: continue
             }
         }
+        if tokens.contains(Source.mounts.token()) { lookForDirectory() }
         if !rulesets.isEmpty { rulesetsChanged(rulesets) }
         surroundingsChanged(surroundings)
+        defer { followReadiness() }
         return untilNextDue(ContinuousClock.now)
     }
 

@@ -8,14 +8,14 @@ internal import Policy
 struct UnderWay {
     let ids: Set<NamespaceID>
     let since: ContinuousClock.Instant
-    let progress: TableWriter.Progress
+    let progress: BackgroundWorker.Progress
     /// What has to be looked at once they are written.
     var overtaken: Set<NamespaceID> = []
     /// Of these, what is not to be believed then.
     var doubted: Set<NamespaceID> = []
 }
 
-/// The kernel may be held up by others in whose namespaces it is to write: see `TableWriter`. One piece of work is under
+/// The kernel may be held up by others in whose namespaces it is to write: see `BackgroundWorker`. One piece of work is under
 /// way at most, since the kernel would have another one wait as well; what changes meanwhile is compared when it is done.
 extension Agent {
     /// How long nothing may get done while everything else waits.
@@ -33,13 +33,13 @@ extension Agent {
     /// Nothing may be under way.
     func write<Outcome: Sendable>(
         to ids: Set<NamespaceID>,
-        _ work: @escaping @Sendable (TableWriter.Progress) -> Outcome,
+        _ work: @escaping @Sendable (BackgroundWorker.Progress) -> Outcome,
         then conclude: @escaping @Sendable (isolated Agent, Outcome) -> Void
     ) {
         precondition(underWay == nil, "the kernel is written to by one thread")
         let start = ContinuousClock.now
         let isHeldUp = isHeldUp
-        let progress = TableWriter.Progress()
+        let progress = BackgroundWorker.Progress()
         let outcome = writer.run(
             patience: isHeldUp ? Self.impatience : Self.patience, limit: isReady ? Self.limit : nil,
             progress, work,
@@ -68,7 +68,7 @@ extension Agent {
         conclude(self)
         doubted = []
         for departure in departures.values {
-            takeLastCounts(departure, attributed: false)
+            close(departure, attributed: false)
             writer.release(departure.tenure)
         }
         departures = [:]
@@ -108,7 +108,9 @@ extension Agent {
     }
 
     /// Whether nobody else writes to the table of an endpoint now.
-    func isAtRest(_ id: NamespaceID) -> Bool { underWay?.ids.contains(id) != true }
+    func isAtRest(_ id: NamespaceID) -> Bool {
+        underWay?.ids.contains(id) != true && closing[id] == nil
+    }
 
     /// Why an endpoint is not in its state yet, where the kernel is held up.
     func waiting(_ id: NamespaceID) -> String? {

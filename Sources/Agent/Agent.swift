@@ -1,3 +1,4 @@
+internal import AgentCore
 internal import Linux
 public import Logging
 internal import Compiler
@@ -30,6 +31,9 @@ public actor Agent {
     var watcher: DirectoryWatcher
     var snapshot = PolicyDirectory.Snapshot()
     var inputs = PolicyInputs()
+    /// Whether the directory is believed when files are gone, and which directory was read.
+    var sight = DirectorySight()
+    var directoryIdentity: PolicyDirectory.Identity?
     /// When a policy expires, or the clock is set.
     let alarm: Alarm
     /// Files that may still be written to, and when to look at them.
@@ -45,6 +49,8 @@ public actor Agent {
     var announced: Announcements { didSet { knownSurroundings = nil } }
     /// A hash of these three; nil while nobody has asked since the last change.
     var knownSurroundings: String?
+    /// How many namespaces the limit on open files leaves room for; nil before the start.
+    var descriptors: DescriptorBudget?
     /// Namespaces that could not be taken over, with the reason, and when to try again.
     var refusedEntries: [NamespaceID: String] = [:]
     var lookAgainAt: ContinuousClock.Instant?
@@ -69,7 +75,14 @@ public actor Agent {
             endpoints: [], host: AddressSet(), local: AddressSet(), conflicts: [], unknown: []))
     var holdings: [NamespaceID: Holding] = [:]
     var retryAt: ContinuousClock.Instant?
-    nonisolated let writer = TableWriter()
+    nonisolated let writer = BackgroundWorker(label: "ringfence.tables")
+    /// Closes newcomers and those that left, beside whatever the writer does.
+    nonisolated let closer = BackgroundWorker(label: "ringfence.close")
+    /// Reads and compiles large policies.
+    nonisolated let compiler = BackgroundWorker(label: "ringfence.compile")
+    var compileQueue = CompileQueue()
+    /// Namespaces that are being closed, and whether their wanted state changed meanwhile.
+    var closing: [NamespaceID: Bool] = [:]
     /// What is being written while the loop goes on.
     var underWay: UnderWay?
     var departures: [NamespaceID: Departure] = [:]
@@ -95,6 +108,13 @@ public actor Agent {
     var surveyAt: ContinuousClock.Instant?
 
     // The host ends of the veths.
+    /// Namespaces that several tenants claim: closed for all of them.
+    var contested: Set<NamespaceID> = []
+    /// Which of them stay closed although no endpoint is there any more.
+    var guards: GuardRegister {
+        get { ledger.guards ?? GuardRegister(boot: Checkpoint.boot) }
+        set { ledger.guards = newValue }
+    }
     var hostFilter: HostFilter?
     var hostFilterProblem: String?
     var senders: Senders?
@@ -147,6 +167,8 @@ public actor Agent {
     var explanations: [ExplanationKey: Explanation] = [:]
     /// Of the policies in force, for explanations; nil until one is asked for.
     var mentions: MentionIndex?
+    /// Of the topology in force, for reports; nil until it is asked for.
+    var owners: OwnerIndex?
     var retiredRules = RetiredRules()
     var streams: [UInt64: Listener] = [:]
     var lost = LostEvents()

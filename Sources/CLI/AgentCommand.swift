@@ -138,4 +138,8 @@ struct Answers: AgentQueries, EndpointRegistry {
     }
 
     func forget(_ request: EnforcementRequest) async throws { try await agent.forget(request) }
+
+    func release(_ request: LinkReleaseRequest) async throws { try await agent.release(request) }
+
+    func confirmEmptyDirectory() async throws { try await agent.confirmEmptyDirectory() }
 }

@@ -10,7 +10,8 @@ struct ExplainCommand: ParsableCommand {
         discussion: """
             Reads files only. A party is a tenant, an address, 'world' or 'host'; labels of its \
             endpoint follow in the form tenant{app=web,tier=front}. Exits with 0 if the flow is \
-            admitted, with 1 if not.
+            admitted, with 1 if it is refused, and with 2 if neither end is a tenant's and so nothing \
+            was judged, or if the files can't be read.
 
             Example: ringfence explain --from shop --to db --protocol tcp --port 5432
             """)
@@ -40,7 +41,7 @@ struct ExplainCommand: ParsableCommand {
             throw ExitCode(2)
         }
         try output.show(report)
-        if !report.isAdmitted { throw ExitCode(1) }
+        if !report.isAdmitted { throw ExitCode(report.isJudged ? 1 : 2) }
     }
 
     func validate() throws {

@@ -19,7 +19,7 @@ struct Ringfence: AsyncParsableCommand {
                 name: "Enforce:",
                 subcommands: [
                     AgentCommand.self, PrintConfigCommand.self, RunCommand.self,
-                    ReleaseCommand.self,
+                    HeldCommand.self, ConfirmEmptyCommand.self, ReleaseCommand.self,
                 ]),
             CommandGroup(
                 name: "Ask the agent:",

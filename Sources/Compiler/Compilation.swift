@@ -82,6 +82,13 @@ public struct Compilation: Sendable {
         return touched
     }
 
+    mutating func setPeers(
+        of id: NamespaceID, _ peers4: [PeerRange<UInt32>], _ peers6: [PeerRange<UInt128>]
+    ) {
+        states[id]?.peers4 = peers4
+        states[id]?.peers6 = peers6
+    }
+
     private mutating func place(_ openings: [Int: [Opening]], of path: String) {
         for index in openings.keys { filesOfEndpoint[index].insert(path) }
         openingsOfFile[path] = openings

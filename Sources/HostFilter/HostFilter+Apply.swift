@@ -83,7 +83,8 @@ extension HostFilter {
         }
         for address in wanted.own.subtracting(before.own) {
             try maps.own.set(
-                1, for: rf_own_key(endpoint: number, zero: 0, address: rf_address(address)))
+                Self.seconds,
+                for: rf_own_key(endpoint: number, zero: 0, address: rf_address(address)))
         }
         if isOther { try setPosts(of: number, to: wanted.profile) }
     }

@@ -21,24 +21,36 @@ public struct Post: Hashable, Sendable {
 }
 
 extension HostFilter {
-    /// Stands guard at the host ends of veths, and at no others.
+    /// Guards the host ends of veths, and keeps every other one closed that it has ever guarded.
     ///
     /// The calling thread has to be in the host namespace. What an interface lets through is in the
-    /// maps before its programs are attached.
+    /// maps before its programs are attached. An interface that is in no map is closed: the programs drop
+    /// every packet there. An interface leaves the guard only when the link is gone or by `release(_:)`.
     ///
     /// - Parameters:
     ///   - wanted: The host ends, and whose they are.
-    ///   - spared: Numbers of endpoints that are guarded as they were, wherever that is.
-    /// - Returns: The interfaces that could not be guarded, with the reason.
+    ///   - closed: Further interfaces to be closed, whether or not they were guarded before.
+    ///   - spared: Numbers of endpoints whose interfaces stay as they are, wherever they are.
+    /// - Returns: The interfaces that could not be guarded or closed, with the reason.
     /// - Throws: What the kernel refused of what is not one interface's.
     public func guardPosts(
-        _ wanted: [Post: NamespaceID], sparing spared: Set<UInt32> = []
+        _ wanted: [Post: NamespaceID], closing closed: Set<Int32> = [],
+        sparing spared: Set<UInt32> = []
     ) throws(BPFError) -> [Int32: BPFError] {
         var failures: [Int32: BPFError] = [:]
         let kept = Set(wanted.keys.map(\.interface))
             .union(posts.values.filter { spared.contains($0.number) }.map(\.interface))
-        // Also those that another program stands at, which these maps know nothing of.
-        for interface in Set(posts.keys).union(linked).subtracting(kept) { try leave(interface) }
+        // Closing comes first: what follows may take long.
+        let known = Set(posts.keys).union(linked).union(closedInterfaces)
+        for interface in known.union(closed).subtracting(kept) {
+            do throws(BPFError) {
+                let isToBeHeld = closed.contains(interface) || isStillGuarded(interface)
+                if isToBeHeld { try hold(interface) } else { try leave(interface) }
+            } catch {
+                failures[interface] = error
+            }
+        }
+        closedInterfaces.subtract(kept)
         let share = maps.capacity.flowShare(of: Set(wanted.keys.map(\.number)).count)
         let isOther = share != flowShare
         flowShare = share
@@ -47,6 +59,7 @@ extension HostFilter {
                 if isOther || posts[post.interface] != post { try setPost(post, of: endpoint) }
                 try attach(.toEndpoint, programs.to, to: post.interface)
                 try attach(.fromEndpoint, programs.from, to: post.interface)
+                attached.insert(post.interface)
             } catch {
                 failures[post.interface] = error
             }
@@ -55,6 +68,51 @@ extension HostFilter {
         if !wanted.isEmpty { try renew() }
         if failures.isEmpty { removeOtherFolders() }
         return failures
+    }
+
+    /// Gives up the guard of a closed interface: everything passes there from then on.
+    ///
+    /// The calling thread has to be in the host namespace.
+    ///
+    /// - Parameter interface: Its index.
+    /// - Throws: What the kernel refused.
+    public func release(_ interface: Int32) throws(BPFError) { try leave(interface) }
+
+    /// Whether an interface that no endpoint is at any more exists, and has been guarded.
+    ///
+    /// What only the pins of an earlier agent tell of has to run one of our programs: another interface may
+    /// have the number of one that is gone.
+    private func isStillGuarded(_ interface: Int32) -> Bool {
+        var name = [CChar](repeating: 0, count: Int(IF_NAMESIZE))
+        guard if_indextoname(UInt32(bitPattern: interface), &name) != nil else { return false }
+        if attached.contains(interface) { return true }
+        return Hook.allCases.contains { runsOurProgram($0, at: interface) }
+    }
+
+    private func runsOurProgram(_ hook: Hook, at interface: Int32) -> Bool {
+        let path = linkPath(interface, hook)
+        if let link = try? Pinned.open(path), let program = try? ProgramInfo.program(of: link),
+            (try? hook.programs(on: interface).contains { $0.program == program }) == true
+        {
+            return true
+        }
+        guard (try? Pinned.open(Self.filterMarker(path))) != nil,
+            let filter = try? hook.filter(on: interface)
+        else { return false }
+        return ProgramInfo.name(ofProgram: filter) == hook.program
+    }
+
+    /// Closes an interface at which no endpoint is: it is in no map, and the programs stay.
+    private func hold(_ interface: Int32) throws(BPFError) {
+        if posts.removeValue(forKey: interface) != nil || !closedInterfaces.contains(interface) {
+            try maps.endpoints.remove(UInt32(bitPattern: interface))
+            try renew()
+        }
+        closedInterfaces.insert(interface)
+        // Those of an earlier agent may look into other maps, in which the interface is an endpoint's.
+        try attach(.toEndpoint, programs.to, to: interface)
+        try attach(.fromEndpoint, programs.from, to: interface)
+        attached.insert(interface)
     }
 
     /// What stands at an interface.
@@ -142,7 +200,7 @@ extension HostFilter {
                 try? hook == .fromEndpoint
                 ? ProgramInfo(programs.from).id : ProgramInfo(programs.to).id
             guard let ours else { continue }
-            for interface in posts.keys {
+            for interface in interfaces {
                 let stands =
                     try? usesLinks(hook, on: interface)
                     ? hook.programs(on: interface).contains { $0.program == ours }
@@ -188,7 +246,7 @@ extension HostFilter {
         "\(links)/\(interface)-\(hook == .fromEndpoint ? "from" : "to")"
     }
 
-    /// Gives up an interface that is gone or no endpoint's any more.
+    /// Gives up an interface that is gone or that was released.
     private func leave(_ interface: Int32) throws(BPFError) {
         for hook in Hook.allCases {
             let path = linkPath(interface, hook)
@@ -201,7 +259,12 @@ extension HostFilter {
         try maps.endpoints.remove(UInt32(bitPattern: interface))
         try renew()
         posts[interface] = nil
+        closedInterfaces.remove(interface)
+        attached.remove(interface)
     }
+
+    /// The interfaces that are guarded for an endpoint or held closed.
+    private var interfaces: Set<Int32> { Set(posts.keys).union(closedInterfaces) }
 
     /// Programs of others on the hooks of guarded interfaces, by name.
     ///
@@ -211,7 +274,7 @@ extension HostFilter {
             [try? ProgramInfo(programs.from).id, try? ProgramInfo(programs.to).id].compactMap(
                 \.self))
         var others: [Int32: [String]] = [:]
-        for interface in posts.keys {
+        for interface in interfaces {
             for hook in Hook.allCases {
                 let found = (try? hook.programs(on: interface)) ?? []
                 for program in found.map(\.program) where !ours.contains(program) {
@@ -227,7 +290,7 @@ extension HostFilter {
         var others: [Int32: [String]] = [:]
         guard var socket = try? RouteSocket() else { return [:] }
         for interface in (try? socket.interfacesWithFilterHooks()) ?? []
-        where posts[interface] != nil {
+        where posts[interface] != nil || closedInterfaces.contains(interface) {
             for hook in Hook.allCases {
                 let found = (try? socket.filters(of: interface, at: hook.filters)) ?? []
                 for filter in found where !(filter.program.map(ours.contains) ?? false) {

@@ -62,17 +62,22 @@ extension HostFilter {
     }
 
     /// Forgets a flow, as if it had been idle for too long.
+    ///
+    /// Of ICMP whoever asked.
     public func forget(_ flow: Flow, at endpoint: NamespaceID) throws(BPFError) {
-        let key = rf_flow_key(flow, at: try number(of: endpoint))
-        try maps.flows.end(key)
-        try maps.overflowFlows.remove(key)
+        var key = rf_flow_key(flow, at: try number(of: endpoint))
+        for isAsking in [0, 1] as [UInt8] {
+            key.is_asking = isAsking
+            try maps.flows.end(key)
+            try maps.overflowFlows.remove(key)
+        }
     }
 }
 
 extension rf_flow_key {
     fileprivate init(_ flow: HostFilter.Flow, at number: UInt32) {
         self.init(
-            endpoint: UInt16(truncatingIfNeeded: number), protocol: flow.ipProtocol, zero: 0,
+            endpoint: UInt16(truncatingIfNeeded: number), protocol: flow.ipProtocol, is_asking: 0,
             local_port: flow.localPort, remote_port: flow.remotePort,
             local: rf_address(flow.local), remote: rf_address(flow.remote))
     }

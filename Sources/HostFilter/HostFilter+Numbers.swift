@@ -124,6 +124,7 @@ extension HostFilter {
             try maps.totals.setAll(
                 rf_count(), at: Self.totalIndex(of: reason, at: number), processors: processors)
         }
+        maps.shares.clearRates(of: number)
         resting[number] = nil
     }
 

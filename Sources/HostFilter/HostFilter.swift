@@ -68,6 +68,11 @@ public final class HostFilter {
     var freeSlots: [UInt32] = []
     /// What stands at each guarded interface of the host.
     var posts: [Int32: Post] = [:]
+    /// Interfaces of the host that are guarded and in no map, and so closed: they were an endpoint's, or two tenants claim what
+    /// is behind them.
+    public internal(set) var closedInterfaces: Set<Int32> = []
+    /// Interfaces that this process has attached the programs to.
+    var attached: Set<Int32> = []
     /// How many flows an initiator may have in the table, as the posts say; 0 is not known.
     var flowShare = 0
     /// The number of what packets are judged by.
@@ -76,6 +81,8 @@ public final class HostFilter {
     var isUncounted = false
     /// By address: who is local.
     var locals: [IPAddress: UInt32] = [:]
+    /// What the programs know of the host on the endpoints' links; nil before it was written.
+    var link: HostLink?
 
     final class Programs {
         let from: Descriptor

@@ -7,6 +7,8 @@ final class Maps {
     let endpoints: BPFMap<UInt32, rf_endpoint>
     let own: BPFMap<rf_own_key, UInt32>
     let locals: BPFMap<rf_address, UInt32>
+    let hostAddresses: BPFMap<rf_address, UInt32>
+    let uplinks: BPFMap<UInt32, UInt32>
     let peers: BPFMap<rf_peer_key, UInt32>
     let networks: BPFMap<rf_network_key, UInt32>
     let shapes: BPFMap<rf_shape_key, UInt32>
@@ -28,6 +30,7 @@ final class Maps {
         [
             ("endpoints", capacity.endpoints * 4), ("own", capacity.own),
             ("locals", capacity.own), ("peers", capacity.peers),
+            ("host_addresses", HostLink.mostAddresses), ("uplinks", HostLink.mostUplinks),
             ("networks", capacity.networks), ("shapes", capacity.shapes),
             ("admissions", capacity.admissions), ("rules", capacity.rules),
             ("rule_counts", capacity.rules), ("overflow_flows", 16_384), ("overflow_used", 1),
@@ -47,6 +50,8 @@ final class Maps {
         endpoints = try BPFMap("endpoints", owning: loader.map("endpoints"))
         own = try BPFMap("own", owning: loader.map("own"))
         locals = try BPFMap("locals", owning: loader.map("locals"))
+        hostAddresses = try BPFMap("host_addresses", owning: loader.map("host_addresses"))
+        uplinks = try BPFMap("uplinks", owning: loader.map("uplinks"))
         peers = try BPFMap("peers", owning: loader.map("peers"))
         networks = try BPFMap("networks", owning: loader.map("networks"))
         shapes = try BPFMap("shapes", owning: loader.map("shapes"))

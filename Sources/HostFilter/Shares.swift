@@ -35,6 +35,13 @@ final class Shares {
     /// What each share holds now.
     var counts: [UInt64] { (0..<map.capacity).map { cbpf_count(memory.start + $0) } }
 
+    /// Gives a number that is to be another endpoint's the whole rate of control messages again.
+    func clearRates(of number: UInt32) {
+        for index in [RF_USAGE_CONTROL, RF_USAGE_GROUPS].compactMap({ index(number, $0) }) {
+            add(-Int64(truncatingIfNeeded: cbpf_count(memory.start + index)), at: index)
+        }
+    }
+
     func add(_ change: Int64, at index: Int?) {
         if let index { cbpf_add(memory.start + index, change) }
     }

@@ -15,6 +15,24 @@ public enum DescriptorLimit {
         return setrlimit(resource, &limit) == 0
     }
 
+    /// The soft limit on open files; nil where the kernel doesn't tell.
+    ///
+    /// The system call is `getrlimit`.
+    public static var current: Int? {
+        var limit = rlimit()
+        let resource = __rlimit_resource_t(UInt32(RLIMIT_NOFILE.rawValue))
+        guard getrlimit(resource, &limit) == 0 else { return nil }
+        return Int(clamping: limit.rlim_cur)
+    }
+
+    /// How many descriptors the process has open, by `/proc/self/fd`.
+    ///
+    /// - Throws: What kept the folder from being read.
+    public static func open() throws(SystemError) -> Int {
+        // The folder's own descriptor is among them.
+        try entriesOfDirectory("/proc/self/fd").count - 1
+    }
+
     /// Makes room for so many descriptors at once.
     ///
     /// The kernel doubles a process's table whenever it is full, and where the process has threads, each

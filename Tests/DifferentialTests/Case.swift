@@ -147,7 +147,7 @@ struct Case {
         let host: HostFate =
             if isSpoofed {
                 .refused(.spoofed)
-            } else if isRedirect, way.direction == .egress {
+            } else if isRedirect {
                 .refused(.router)
             } else if let credit, !error.isTooShort(for: probe.flow), scene.isReadable(error.chain),
                 scene.believes(way.source, about: probe)
@@ -157,10 +157,11 @@ struct Case {
                 .refused(.invalid)
             }
         steps.append(Step(packet: packet, direction: way.direction, host: host))
+        let spoofing: Refusal = way.direction == .egress ? .spoofed : .ownOutside
         arrivals.append(
             Arrival(
                 number: number, direction: way.direction, flow: flow,
-                fate: isSpoofed ? .refused(.spoofed) : credit == nil ? .refused(.invalid) : fate,
+                fate: isSpoofed ? .refused(spoofing) : credit == nil ? .refused(.invalid) : fate,
                 credit: isSpoofed ? nil : credit, key: PacketKey(flow), opensFlow: false))
     }
 

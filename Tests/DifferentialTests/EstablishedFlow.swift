@@ -46,7 +46,8 @@ struct EstablishedFlow {
         let isOwn = endpoint.addresses.contains(flow.source)
         let isSpoofed = isOwn != (direction == .egress)
         let reason: Refusal? =
-            isSpoofed ? .spoofed : isAdmitted ? nil : isKnown ? .revoked : .refused
+            isSpoofed
+            ? (isOwn ? .ownOutside : .spoofed) : isAdmitted ? nil : isKnown ? .revoked : .refused
         // A refused flow is kept by the tuple of its first packet, a packet without one by its own.
         let key = isSpoofed ? flow : probe.flow
         return Step(

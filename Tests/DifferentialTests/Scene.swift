@@ -51,7 +51,7 @@ extension Scene {
         if isSpoofed { return .spoofed }
         if flow.isError {
             let isRedirect = flow.ipProtocol == .icmp && flow.destinationPort >> 8 == 5
-            return isRedirect && probe.direction == .egress ? .router : .invalid
+            return isRedirect ? .router : .invalid
         }
         if probe.direction == .egress, flow.isOfDHCPServer { return .dhcpServer }
         switch fate {

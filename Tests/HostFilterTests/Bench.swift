@@ -6,8 +6,8 @@ import Linux
 import NetTypes
 import Rules
 
-/// The programs with one endpoint: 10.0.0.1 and fd00::1, which may call TCP 80 and ICMP echo of
-/// 10.0.0.2 and fd00::2, and whom they may call at UDP 53 and TCP 443.
+/// The programs with one endpoint: 10.0.0.1 and fd00::1, which may call TCP 80, SCTP 5000, DCCP, UDP-Lite and
+/// ICMP echo and timestamp of 10.0.0.2 and fd00::2, and whom they may call at UDP 53 and TCP 443.
 final class TestBench {
     let filter: HostFilter
     private let root: String
@@ -197,8 +197,10 @@ final class TestBench {
             ],
             ingress: [admit(6, 443...443, rules[3]), admit(17, 53...53, rules[2])],
             egress: [
-                admit(1, 0x0800...0x08ff, rules[1]), admit(6, 80...80, rules[0]),
-                admit(58, 0x8000...0x80ff, rules[1]),
+                admit(1, 0x0800...0x08ff, rules[1]), admit(1, 0x0d00...0x0d00, rules[1]),
+                admit(6, 80...80, rules[0]), admit(58, 0x8000...0x80ff, rules[1]),
+                admit(132, 5000...5000, rules[1]), admit(33, 0...65535, rules[1]),
+                admit(136, 0...65535, rules[1]),
             ],
             rules: RuleTable(
                 rules.enumerated().map { index, mark in

@@ -55,15 +55,18 @@ import Testing
             _ direction: Direction, _ type: UInt8, hops: UInt8, _ rest: [UInt8] = [],
             from source: IPAddress? = nil, to target: IPAddress? = nil, mark: UInt32? = nil
         ) throws -> HostRefusal? {
-            try bench.refusal(
+            // What an endpoint says is for routers.
+            let destination = target ?? (direction == .egress ? Frame.allRouters : nil)
+            return try bench.refusal(
                 of: Frame.ip(
                     direction, .v6, 58, Frame.icmp(type, 0, [0, 0, 0, 0]) + rest, from: source,
-                    to: target, hops: hops), direction, mark: mark)
+                    to: destination, hops: hops), direction, mark: mark)
         }
         let target = Frame.own[1].bytes
         for type in [131, 132, 143] as [UInt8] {
             #expect(try judge(.egress, type, hops: 1) == nil)
             #expect(try judge(.egress, type, hops: 2) == .invalid)
+            #expect(try judge(.egress, type, hops: 1, to: Frame.peers[1]) == .invalid)
         }
         #expect(try judge(.egress, 131, hops: 1, from: .v6(0)) == .invalid)
         #expect(try judge(.egress, 143, hops: 1, from: .v6(0)) == nil)
@@ -81,28 +84,8 @@ import Testing
         #expect(try judge(.ingress, 134, hops: 64, mark: 0) == .router)
         #expect(try judge(.ingress, 137, hops: 255) == .router)
         // What hosts say to routers, and a bridge to everybody.
-        let routers = IPAddress.v6(UInt128(0xff02) << 112 | 2)
-        let solicitation = Frame.ip(
-            .ingress, .v6, 58, Frame.icmp(133, 0, [0, 0, 0, 0]), to: routers, hops: 255)
+        let solicitation = Frame.discovery(.ingress, 133, [], to: Frame.allRouters)
         #expect(try bench.overhearing(solicitation) == .multicast)
-    }
-
-    @Test func `options of discovery`() throws {
-        let bench = try TestBench()
-        func judge(_ options: [UInt8]) throws -> HostRefusal? {
-            let message = Frame.icmp(136, 0, [0, 0, 0, 0]) + Frame.own[1].bytes + options
-            return try bench.refusal(of: Frame.ip(.egress, .v6, 58, message, hops: 255), .egress)
-        }
-        let mine: [UInt8] = [2, 1] + Frame.ownLink
-        let nonce: [UInt8] = [14, 1, 0, 0, 0, 0, 0, 0]
-        #expect(try judge(nonce + mine) == nil)
-        #expect(try judge(nonce + [2, 1] + Frame.peerLink) == .neighbourDiscovery)
-        // Twice as long as a link-layer address of Ethernet takes, cut off, and too many.
-        #expect(try judge([2, 2] + Frame.ownLink + [UInt8](repeating: 0, count: 8)) == .malformed)
-        #expect(try judge([2]) == .malformed)
-        #expect(try judge([2, 1, 2, 0]) == .malformed)
-        #expect(try judge(Array(repeatElement(nonce, count: 8).joined())) == .neighbourDiscovery)
-        #expect(try judge(Array(repeatElement(nonce, count: 7).joined())) == nil)
     }
 
     @Test(arguments: families)

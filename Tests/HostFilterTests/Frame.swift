@@ -36,8 +36,27 @@ enum Frame {
                 header + [UInt8](repeating: 1, count: options * 4) + payload)
         }
         let header: [UInt8] = [0x60, 0, 0, 0] + UInt16(length ?? payload.count).bytes
-        return ethernet(
-            direction, 0x86dd, header + [ipProtocol, hops] + from.bytes + to.bytes + payload)
+        let body = ipProtocol == 58 ? summed(payload, from, to) : payload
+        let frame = ethernet(
+            direction, 0x86dd, header + [ipProtocol, hops] + from.bytes + to.bytes + body)
+        // A group's link-layer address: RFC 2464, 7.
+        return to.bytes[0] == 0xff ? [0x33, 0x33] + to.bytes.suffix(4) + frame.dropFirst(6) : frame
+    }
+
+    /// An ICMPv6 message with its checksum in the place of zeros: RFC 4443, 2.3.
+    private static func summed(
+        _ message: [UInt8], _ source: IPAddress, _ destination: IPAddress
+    ) -> [UInt8] {
+        guard message.count >= 4, message[2] == 0, message[3] == 0 else { return message }
+        let covered =
+            source.bytes + destination.bytes + [0, 0] + UInt16(message.count).bytes
+            + [0, 0, 0, 58] + message + [0]
+        var sum: UInt32 = 0
+        for index in stride(from: 0, to: covered.count - 1, by: 2) {
+            sum += UInt32(covered[index]) << 8 | UInt32(covered[index + 1])
+        }
+        while sum > 0xffff { sum = sum & 0xffff + sum >> 16 }
+        return message.prefix(2) + (~UInt16(sum)).bytes + message.dropFirst(4)
     }
 
     static func tcp(_ source: UInt16, _ destination: UInt16, _ flags: UInt8) -> [UInt8] {
@@ -55,10 +74,33 @@ enum Frame {
     }
 
     /// ARP for IPv4 over Ethernet.
-    static func arp(_ operation: UInt16, link: [UInt8], _ sender: IPAddress) -> [UInt8] {
+    static func arp(
+        _ operation: UInt16, link: [UInt8], _ sender: IPAddress, about target: IPAddress = peers[0],
+        at targetLink: [UInt8] = [0, 0, 0, 0, 0, 0]
+    ) -> [UInt8] {
         let kind: [UInt8] = [0, 1, 8, 0, 6, 4]
-        return kind + operation.bytes + link + sender.bytes + [0, 0, 0, 0, 0, 0] + peers[0].bytes
+        return kind + operation.bytes + link + sender.bytes + targetLink + target.bytes
     }
+
+    /// Neighbour and router discovery with its four bytes of flags, from and to whom it may be.
+    static func discovery(
+        _ direction: Direction, _ type: UInt8, _ rest: [UInt8], code: UInt8 = 0,
+        flags: [UInt8] = [0, 0, 0, 0], from source: IPAddress? = nil,
+        to destination: IPAddress? = nil, hops: UInt8 = 255
+    ) -> [UInt8] {
+        ip(
+            direction, .v6, 58, icmp(type, code, flags) + rest, from: source, to: destination,
+            hops: hops)
+    }
+
+    /// The group in which whoever has the address is asked for: RFC 4291, 2.7.1.
+    static func solicitedGroup(of address: IPAddress) -> IPAddress {
+        let start: [UInt8] = [0xff, 2, 0, 0, 0, 0, 0, 0, 0, 0, 0, 1, 0xff]
+        return IPAddress(bytes: start + address.bytes.suffix(3)) ?? address
+    }
+
+    static let allNodes = IPAddress.v6(UInt128(0xff02) << 112 | 1)
+    static let allRouters = IPAddress.v6(UInt128(0xff02) << 112 | 2)
 }
 
 extension UInt16 {

@@ -118,7 +118,7 @@ import Testing
         }
         #expect(try judge(1, Frame.ownLink, Frame.own[0]) == nil)
         #expect(try judge(2, Frame.ownLink, Frame.own[0]) == nil)
-        #expect(try judge(1, Frame.ownLink, .v4(0)) == nil)
+        #expect(try judge(1, Frame.ownLink, .v4(0)) == .arp)
         #expect(try judge(2, Frame.ownLink, .v4(0)) == .arp)
         #expect(try judge(2, Frame.ownLink, Frame.peers[0]) == .arp)
         #expect(try judge(2, Frame.peerLink, Frame.own[0]) == .arp)
@@ -134,8 +134,11 @@ import Testing
             from source: IPAddress = Frame.own[1]
         ) throws -> HostRefusal? {
             let message = Frame.icmp(type, 0, [0, 0, 0, 0]) + target.bytes + option
+            let destination = type == 135 ? Frame.solicitedGroup(of: target) : nil
             return try bench.refusal(
-                of: Frame.ip(.egress, .v6, 58, message, from: source, hops: hops), .egress)
+                of: Frame.ip(
+                    .egress, .v6, 58, message, from: source, to: destination, hops: hops),
+                .egress)
         }
         let mine: [UInt8] = [2, 1] + Frame.ownLink
         let lie: [UInt8] = [2, 1] + Frame.peerLink
@@ -145,10 +148,13 @@ import Testing
         #expect(try judge(136, target: Frame.peers[1], option: mine) == .neighbourDiscovery)
         #expect(try judge(136, target: Frame.own[1], option: mine, hops: 64) == .neighbourDiscovery)
         #expect(
-            try judge(136, target: Frame.own[1], option: [2, 0, 0, 0, 0, 0, 0, 0]) == .malformed)
+            try judge(136, target: Frame.own[1], option: [2, 0, 0, 0, 0, 0, 0, 0])
+                == .neighbourDiscovery)
         #expect(try judge(135, target: Frame.peers[1], option: [1, 1] + Frame.ownLink) == nil)
         #expect(try judge(135, target: Frame.peers[1], option: [1, 1] + Frame.peerLink) != nil)
         #expect(try judge(135, target: Frame.own[1], option: [], from: .v6(0)) == nil)
+        #expect(
+            try judge(135, target: Frame.peers[1], option: [], from: .v6(0)) == .neighbourDiscovery)
         #expect(try judge(136, target: Frame.own[1], option: [], from: .v6(0)) != nil)
         #expect(try judge(134, target: Frame.own[1], option: []) == .router)
         #expect(try judge(137, target: Frame.own[1], option: []) == .router)

@@ -16,10 +16,11 @@ struct ExplainTests {
         var testDescription: String { lack }
     }
 
-    static let topology = Fixture.topology([
-        Fixture.endpoint("web", of: "shop", labels: ["app": "api"], "10.0.0.9"),
-        Fixture.endpoint("db", of: "db", "10.0.2.1"),
-    ])
+    static let topology = Fixture.topology(
+        [
+            Fixture.endpoint("web", of: "shop", labels: ["app": "api"], "10.0.0.9"),
+            Fixture.endpoint("db", of: "db", "10.0.2.1"),
+        ], strays: ["10.0.7.7"])
     static let tenants = [
         Fixture.tenant("shop", labels: ["env": "test"]),
         Fixture.tenant("db", ports: [NamedPort(name: "sql", ipProtocol: .tcp, port: 5432)]),
@@ -44,7 +45,8 @@ struct ExplainTests {
             Case(
                 rule: rule(.named("shop"), .named("db"), .tcp()),
                 flow: ("10.0.0.9", "10.0.2.1", .udp, 53), direction: .ingress,
-                lack: "protocol udp; the rule allows tcp", fix: "add a rule that allows udp"),
+                lack: "protocol udp; the rule allows tcp",
+                fix: own(api, "{protocol: udp, ports: [53]}")),
             Case(
                 rule: rule(
                     .named("shop"), .named("db"), .messages(.icmp, [ICMPMessage(type: 8, code: 0)])),
@@ -53,45 +55,106 @@ struct ExplainTests {
             Case(
                 rule: rule(.named("db"), .named("shop")), flow: toDB, direction: .ingress,
                 lack: "the rule goes from db to shop; the flow went the other way",
-                fix: "add a rule from shop to db"),
+                fix: "let db call shop: the answers to its calls pass by themselves"),
             Case(
                 rule: rule(.named("shop", ["app": "web"]), .named("db")), flow: toDB,
                 direction: .ingress, lack: "source endpoint lacks label app=web",
-                fix: "make the endpoint fulfil app=web, or widen the rule's endpoint labels"),
+                fix: own(api)),
             Case(
                 rule: rule(.labelled(["env": "prod"]), .named("db")), flow: toDB,
                 direction: .egress, lack: "tenant shop lacks env=prod",
-                fix: "make tenant shop fulfil env=prod, or name it in the rule"),
+                fix: own(api)),
             Case(
                 rule: rule(try .network("10.0.1.0/24"), .named("db")), flow: toDB,
                 direction: .ingress, lack: "address 10.0.0.9 is outside 10.0.1.0/24",
-                fix: "add 10.0.0.9/32 to the rule beside 10.0.1.0/24"),
+                fix: own(api)),
             Case(
                 rule: rule(try .network("10.0.0.0/8", except: "10.0.0.0/24"), .named("db")),
                 flow: toDB, direction: .ingress,
                 lack: "address 10.0.0.9 is in the except 10.0.0.0/24",
-                fix: "take 10.0.0.0/24 out of the rule's except"),
+                fix: own(api)),
             Case(
                 rule: rule(.named("shop"), try .network("10.0.2.0/24")), flow: toDB,
                 direction: .ingress,
                 lack: "only egress is open here: no rule opens the ingress of db",
-                fix: "name tenant db beside 10.0.2.0/24 in 'to'"),
+                fix: own(api)),
             Case(
                 rule: rule(try .network("10.0.0.0/24"), .named("db")), flow: toDB,
                 direction: .egress,
                 lack: "only ingress is open here: no rule opens the egress of shop",
-                fix: "name tenant shop beside 10.0.0.0/24 in 'from'"),
+                fix: own(api)),
             Case(
                 rule: rule(.named("db"), .host), flow: outside, direction: .egress,
                 lack: "the destination is 203.0.113.7; the rule names host",
-                fix: "add 203.0.113.7 to 'to' of the rule"),
+                fix: own(
+                    "{tenant: db}", "{protocol: tcp, ports: [443]}", to: "{cidr: 203.0.113.7}")),
             Case(
                 rule: rule(.named("shop", ["app": "web"]), .named("db"), .tcp(80...80)),
                 flow: toDB, direction: .ingress,
                 lack: "source endpoint lacks label app=web; port 5433 is not among 80",
-                fix: "make the endpoint fulfil app=web, or widen the rule's endpoint labels; "
-                    + "add port 5433 to the rule"),
+                fix: own(api)),
+            Case(
+                rule: rule(.labelled(["env": "test"]), .named("db"), .tcp(80...80)), flow: toDB,
+                direction: .ingress, lack: "port 5433 is not among 80", fix: own(api)),
+            Case(
+                rule: rule(.named("shop"), .named("db"), .tcp(80...80)),
+                flow: ("10.0.0.9", "10.0.2.1", .tcp, 40_000), direction: .ingress,
+                lack: "port 40000 is not among 80",
+                fix: "open no ephemeral port such as 40000, since callers are given ports from "
+                    + "32768 on: let the service listen at a fixed port below"),
+            Case(
+                rule: rule(.named("shop"), .named("db"), .tcp(80...80)),
+                flow: ("10.0.0.9", "192.0.2.1", .tcp, 22), direction: .egress,
+                lack: "the destination is 192.0.2.1, an address of this host; the rule names db; "
+                    + "port 22 is not among 80",
+                fix: own(api, "{protocol: tcp, ports: [22]}", to: "host")
+                    + "; 'host' is every address of this host"),
+            Case(
+                rule: rule(.named("shop"), .named("db"), .tcp(5433...5433)),
+                flow: ("192.0.2.1", "10.0.2.1", .tcp, 5433), direction: .ingress,
+                lack: "the source is 192.0.2.1, an address of this host; the rule names shop",
+                fix: own("host", "{protocol: tcp, ports: [5433]}")
+                    + "; 'host' is whatever the host sends itself or masquerades"),
+            Case(
+                rule: rule(.named("shop"), .named("db"), .tcp(5433...5433)),
+                flow: ("10.0.0.9", "10.0.7.7", .tcp, 5433), direction: .egress,
+                lack: "the destination is 10.0.7.7, of a namespace that no tenant claims; "
+                    + "the rule names db",
+                fix: "claim the namespace of 10.0.7.7 in a tenant's 'endpoints'"),
+            Case(
+                rule: rule(.named("db"), .named("shop"), .tcp(names: ["sql"])), flow: toDB,
+                direction: .ingress,
+                lack: "the rule goes from db to shop; the flow went the other way; "
+                    + "port 5433 is not among sql",
+                fix: "let db call shop: the answers to its calls pass by themselves"),
+            Case(
+                rule: rule(.named("db"), .named("shop"), .tcp(names: ["sql"])),
+                flow: ("10.0.2.1", "10.0.0.9", .tcp, 5432), direction: .egress,
+                lack: "port 5432 is not among sql (tenant shop declares no sql)",
+                fix: "add port 5432 to the rule"),
+            Case(
+                rule: rule(.named("shop"), .named("db"), .any),
+                flow: ("10.0.0.9", "203.0.113.7", IPProtocol(rawValue: 47), 0), direction: .egress,
+                lack: "the destination is 203.0.113.7; the rule names db",
+                fix: own(api, "{protocol: 47}", to: "{cidr: 203.0.113.7}")),
+            Case(
+                rule: rule(.named("shop"), .named("db"), .any),
+                flow: ("10.0.0.9", "2001:db8::7", .icmpv6, 0x8000), direction: .egress,
+                lack: "the destination is 2001:db8::7; the rule names db",
+                fix: own(
+                    api, "{protocol: icmpv6, types: [{type: 128, code: 0}]}",
+                    to: "{cidr: \"2001:db8::7\"}")),
         ]
+    }
+
+    static let api = "{tenant: shop, endpoints: {matchLabels: {app: api}}}"
+
+    /// The advice to write a policy for the flow alone.
+    private static func own(
+        _ from: String, _ entry: String = "{protocol: tcp, ports: [5433]}",
+        to: String = "{tenant: db}"
+    ) -> String {
+        "write a policy of its own: from: [\(from)], to: [\(to)], allow: [\(entry)]"
     }
 
     @Test(arguments: try cases())
@@ -121,11 +184,55 @@ struct ExplainTests {
             report.ends.map(\.refusal) == [
                 Explanation(
                     rule: nil, lack: "no rule opens the egress of shop to flows to db",
-                    fix: "write a rule from shop to db that allows tcp 5432"),
+                    fix: Self.own(Self.api, "{protocol: tcp, ports: [5432]}")),
                 Explanation(
                     rule: nil, lack: "no rule opens the ingress of db to flows from shop",
-                    fix: "write a rule from shop to db that allows tcp 5432"),
+                    fix: Self.own(Self.api, "{protocol: tcp, ports: [5432]}")),
             ])
+    }
+
+    @Test func `an answer that comes late is no call`() throws {
+        let rule = Fixture.rule(
+            "dns", from: [.named("shop")], to: [.named("db")],
+            .ports(.udp, IntervalSet(53...53), names: []))
+        let policies = Fixture.policies(Self.tenants, [rule])
+        let answer = Flow(
+            source: .v4(0x0a00_0201), destination: .v4(0x0a00_0009), ipProtocol: .udp,
+            sourcePort: 53, destinationPort: 34_885)
+
+        for direction in [Direction.egress, .ingress] {
+            let near = answer.peer(direction.reversed)
+            let explanation = policies.lateAnswer(
+                answer, at: try #require(Self.topology.endpoint(with: near)),
+                direction: direction, in: Self.topology)
+
+            #expect(explanation?.rule?.policy == "dns")
+            #expect(explanation?.lack.contains("looks like an answer") == true)
+            #expect(explanation?.fix.hasPrefix("no rule is missing") == true)
+            let call = Flow(
+                source: answer.source, destination: answer.destination, ipProtocol: .udp,
+                sourcePort: 54, destinationPort: 34_885)
+            #expect(
+                policies.lateAnswer(
+                    call, at: try #require(Self.topology.endpoint(with: near)),
+                    direction: direction, in: Self.topology) == nil)
+        }
+    }
+
+    @Test func `between addresses that nobody pins nothing is judged`() throws {
+        let policies = Fixture.policies(Self.tenants, [])
+        let ends = try ["10.0.0.9", "10.0.2.1"].map { Party.address(try #require(IPAddress($0))) }
+
+        for (from, to) in [(ends[0], ends[1]), (.world, .host), (ends[0], .host)] {
+            let report = try policies.explain(from: from, to: to, ipProtocol: .tcp, port: 9)
+
+            #expect(!report.isAdmitted && !report.isJudged)
+            #expect(report.text(width: nil).contains("not judged"))
+        }
+        let half = try policies.explain(
+            from: ends[0], to: .tenant("db"), ipProtocol: .tcp, port: 9)
+        #expect(!half.isAdmitted && half.isJudged)
+        #expect(half.notes.count == 1)
     }
 
     @Test func `prefers the nearest rule, and the first by name among equals`() throws {

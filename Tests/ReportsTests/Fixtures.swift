@@ -53,13 +53,16 @@ enum Fixture {
     }
 
     static func topology(
-        _ endpoints: [Endpoint], host: [String] = ["192.0.2.1"], conflicted: [String] = []
+        _ endpoints: [Endpoint], host: [String] = ["192.0.2.1"], conflicted: [String] = [],
+        strays: [String] = []
     ) -> Topology {
         let hostAddresses = host.compactMap { IPAddress($0) }
         let disputed = conflicted.compactMap { IPAddress($0) }
         return Topology(
             endpoints: endpoints, host: AddressSet(hostAddresses),
-            local: AddressSet(endpoints.flatMap(\.addresses) + hostAddresses + disputed),
+            local: AddressSet(
+                endpoints.flatMap(\.addresses) + hostAddresses + disputed
+                    + strays.compactMap { IPAddress($0) }),
             conflicts: disputed.map { .sharedAddress($0, by: ["a", "b"]) }, unknown: [])
     }
 }

@@ -24,7 +24,7 @@ struct ReportTests {
                 lastError: "no buffer space"),
         ],
         unknownNamespaces: [
-            UnknownNamespace(name: "lost", id: NamespaceID(device: 4, inode: 9))
+            UnknownNamespace(name: "lost", id: NamespaceID(device: 4, inode: 9), isClosed: true)
         ],
         conflicts: [ConflictStatus(.sharedAddress(.v4(0x0a00_0009), by: ["a", "b"]))],
         lastApply: ApplyStatus(
@@ -35,6 +35,7 @@ struct ReportTests {
     @Test func `status is one page`() {
         #expect(
             Self.status.text(width: 100) == """
+                1 of 2 endpoints enforced, 1 mistake in the files, 1 conflict
                 ringfence 1.0.0, pid 42, started 2026-01-02T03:04:05.678Z, host filter off
                 generation 17 from /etc/ringfence: 1 file, 2 policies, 3 rules, 1 tenant
                 last applied 2026-01-02T03:04:05.678Z to 2 endpoints: read 0.50 ms, compile 1.25 ms, apply 12.01 ms
@@ -46,8 +47,8 @@ struct ReportTests {
                 web             shop    enforced  10.0.0.1           17
                 evil\\u{1b}[31m  shop    dirty                         -  no buffer space
                 namespaces that no tenant claims:
-                NAMESPACE  ID       ADDRESSES
-                lost       net:[9]
+                NAMESPACE  STATE                    ID       ADDRESSES
+                lost       closed, was an endpoint  net:[9]
                 conflicts:
                 CONFLICT  REFUSED TO  WHY
                 10.0.0.9  a, b        they configured the address at the same time, and none of them may use it; ta…

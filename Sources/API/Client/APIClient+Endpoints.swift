@@ -19,4 +19,18 @@ extension APIClient {
             ReportJSON.line(request), to: "/v1/endpoints/forget", within: timeout)
         guard answer.status == 200 else { throw answer.refusal }
     }
+
+    /// Ends the guard of a link at which no endpoint is any more.
+    public func releaseLink(_ request: LinkReleaseRequest) async throws {
+        let answer = try await post(
+            ReportJSON.line(request), to: "/v1/links/release", within: timeout)
+        guard answer.status == 200 else { throw answer.refusal }
+    }
+
+    /// Confirms that the policy directory is meant to be empty.
+    public func confirmEmptyDirectory() async throws {
+        let answer = try await post(
+            Array("{}".utf8), to: "/v1/policies/confirm-empty", within: timeout)
+        guard answer.status == 200 else { throw answer.refusal }
+    }
 }

@@ -110,6 +110,14 @@ enum OpenAPI {
             "/v1/endpoints/forget", "forgetEndpoint",
             "Forgets what was announced of a namespace.", "EnforcementRequest",
             answer: ("text/plain", ["const": "ok\n"])),
+        .change(
+            "/v1/links/release", "releaseLink",
+            "Ends the guard of a link at which no endpoint is any more.", "LinkReleaseRequest",
+            answer: ("text/plain", ["const": "ok\n"])),
+        .change(
+            "/v1/policies/confirm-empty", "confirmEmptyDirectory",
+            "Confirms that the policy directory is meant to be empty: every rule ends.", "Empty",
+            answer: ("text/plain", ["const": "ok\n"])),
         Operation(
             "/", "page", "A page for people.", answers: [("text/html", .string())]),
         Operation(

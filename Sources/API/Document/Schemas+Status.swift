@@ -12,7 +12,8 @@ extension Schemas {
                     "agent": .named("Agent"), "policies": .named("PolicyStatus"),
                     "endpoints": .list(of: .named("EndpointStatus")),
                     "unknownNamespaces": .list(of: .named("UnknownNamespace")),
-                    "conflicts": .list(of: .named("Conflict")), "lost": .named("LostEvents"),
+                    "conflicts": .list(of: .named("Conflict")),
+                    "held": .list(of: .named("HeldLink")), "lost": .named("LostEvents"),
                     "sinks": .list(of: .named("Sink")),
                 ], optional: ["lastApply": .named("Apply"), "overheard": .named("Overheard")])
         ),
@@ -55,14 +56,28 @@ extension Schemas {
                 ], optional: ["generation": .count, "lastError": .string()])
         ),
         (
+            "HeldLink",
+            .record(
+                "A host end of a veth that stays guarded although no endpoint is there any more.",
+                [
+                    "link": .string(), "isClosed": ["type": "boolean"], "reason": .string(),
+                    "since": .moment, "addresses": .list(of: .address),
+                ], optional: ["tenant": .string(), "endpoint": .string()])
+        ),
+        (
+            "LinkReleaseRequest",
+            .record("A held link.", ["link": .string("Its name in the host namespace.")])
+        ),
+        ("Empty", .record("Nothing to say.", [:])),
+        (
             "UnknownNamespace",
             .record(
-                "A namespace that belongs to nobody, and so gets nothing.",
+                "A namespace that no tenant claims: left alone, or closed if it was an endpoint before.",
                 [
                     "name": .string(),
                     "id": .record("", ["device": .count, "inode": .count]),
                     "addresses": .list(of: .address),
-                ])
+                ], optional: ["isClosed": .flag])
         ),
         (
             "Conflict",

@@ -86,6 +86,9 @@ extension Schemas {
                 optional: [
                     "peerTenant": .string(), "ports": .named("Ports"),
                     "rule": .named("RuleReference"), "expiresIn": .count,
+                    "next": .record(
+                        "What becomes of a flow without a live rule at its next packet.",
+                        ["isAdmitted": .flag], optional: ["rule": .named("RuleReference")]),
                 ])
         ),
         (

@@ -11,4 +11,14 @@ public protocol EndpointRegistry: Sendable {
     ///
     /// - Throws: `EnforcementProblem`.
     func forget(_ request: EnforcementRequest) async throws
+
+    /// Ends the guard of a link at which no endpoint is any more: everything passes there from then on.
+    ///
+    /// - Throws: `EnforcementProblem` where no such link is held.
+    func release(_ request: LinkReleaseRequest) async throws
+
+    /// Takes an operator's word that the empty policy directory is meant: every rule ends.
+    ///
+    /// - Throws: `EnforcementProblem` where there is nothing to confirm.
+    func confirmEmptyDirectory() async throws
 }

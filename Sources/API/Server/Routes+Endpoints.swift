@@ -3,7 +3,10 @@ import Reports
 
 extension Routes {
     /// What `POST` is answered on.
-    static let postPaths = ["/v1/endpoints/await", "/v1/endpoints/forget"]
+    static let postPaths = [
+        "/v1/endpoints/await", "/v1/endpoints/forget", "/v1/links/release",
+        "/v1/policies/confirm-empty",
+    ]
 
     /// No request is longer: paths and labels are short.
     private static let greatestRequest = 64 << 10
@@ -11,7 +14,7 @@ extension Routes {
     /// What whoever starts something in a namespace asks for first.
     func addEndpoints(to router: Router<BasicRequestContext>, _ registry: any EndpointRegistry) {
         router.post("/v1/endpoints/await") { request, _ in
-            let question = try await Self.question(request)
+            let question: EnforcementRequest = try await Self.question(request)
             do {
                 return try Response(json: try await registry.enforce(question))
             } catch let problem as EnforcementProblem {
@@ -19,25 +22,43 @@ extension Routes {
             }
         }
         router.post("/v1/endpoints/forget") { request, _ in
-            do {
+            try await Self.acknowledged {
                 try await registry.forget(try await Self.question(request))
-                return Response(text: "ok\n")
-            } catch let problem as EnforcementProblem {
-                throw APIProblem(problem)
             }
+        }
+        router.post("/v1/links/release") { request, _ in
+            try await Self.acknowledged {
+                try await registry.release(
+                    try await Self.question(request, example: #"{"link":"veth7"}"#))
+            }
+        }
+        router.post("/v1/policies/confirm-empty") { request, _ in
+            _ = try Query(request, allowed: [])
+            return try await Self.acknowledged { try await registry.confirmEmptyDirectory() }
         }
     }
 
-    private static func question(_ request: Request) async throws -> EnforcementRequest {
+    private static func acknowledged(_ work: () async throws -> Void) async throws -> Response {
+        do {
+            try await work()
+            return Response(text: "ok\n")
+        } catch let problem as EnforcementProblem {
+            throw APIProblem(problem)
+        }
+    }
+
+    private static func question<Question: Decodable>(
+        _ request: Request, example: String = #"{"namespace":"/run/netns/shop-1","tenant":"shop"}"#
+    ) async throws -> Question {
         _ = try Query(request, allowed: [])
         let body = try await request.body.collect(upTo: greatestRequest)
         do {
             return try ReportJSON.read(
-                EnforcementRequest.self, from: [UInt8](body.readableBytesView))
+                Question.self, from: [UInt8](body.readableBytesView))
         } catch {
             throw APIProblem(
                 error: "the body is no request",
-                fix: #"send JSON such as {"namespace":"/run/netns/shop-1","tenant":"shop"}"#)
+                fix: "send JSON such as \(example)")
         }
     }
 }

@@ -42,6 +42,19 @@ struct NamespaceSource: ~Copyable {
         }
     }
 
+    /// What was found last of some namespaces.
+    func found(_ ids: some Collection<NamespaceID>) -> [Found] {
+        let ids = Set(ids)
+        var result: [NamespaceID: Found] = [:]
+        for (path, id) in ofPath where ids.contains(id) {
+            result[id, default: Found(id: id)].paths.append(path)
+        }
+        for (pid, id) in ofProcess where ids.contains(id) {
+            result[id, default: Found(id: id)].pids.append(pid)
+        }
+        return result.values.sorted { $0.id < $1.id }
+    }
+
     private mutating func lookAtPaths(_ paths: [String]) {
         let look = folders.look()
         doubts = look.doubts

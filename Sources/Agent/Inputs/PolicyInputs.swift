@@ -29,23 +29,39 @@ struct PolicyInputs {
         /// Something that can't be read, with the reason and the mend.
         case unreadable(String, fix: String)
         case absent
+
+        /// How much there is to read.
+        var byteCount: Int { if case .bytes(let bytes) = self { bytes.count } else { 0 } }
+    }
+
+    /// Reads files by themselves, which takes most of the time that a change takes.
+    ///
+    /// - Parameter changes: What was found, by path.
+    /// - Returns: What each says.
+    static func read(_ changes: [String: Content]) -> [String: Reading] {
+        let changes = changes.map { (path: $0.key, content: $0.value) }
+        let readings = concurrently(changes.count) {
+            Reading(changes[$0].content, changes[$0].path)
+        }
+        return Dictionary(zip(changes.map(\.path), readings)) { $1 }
+    }
+
+    /// Reads files that changed and takes them: see `take(read:at:)`.
+    mutating func take(_ changes: [String: Content], at moment: Timestamp) -> [String: [UInt8]?] {
+        take(read: Self.read(changes), at: moment)
     }
 
     /// Takes files that changed.
     ///
     /// - Parameters:
-    ///   - changes: What was found, by path.
+    ///   - readings: What each says, by path.
     ///   - moment: When it is; policies that have expired by then open nothing.
     /// - Returns: Those whose accepted content is another now, with the bytes that are in force, or nil
     ///   where nothing is any more.
     mutating func take(
-        _ changes: [String: Content], at moment: Timestamp
+        read readings: [String: Reading], at moment: Timestamp
     ) -> [String: [UInt8]?] {
-        let changes = changes.map { (path: $0.key, content: $0.value) }
-        let readings = concurrently(changes.count) {
-            Reading(changes[$0].content, changes[$0].path)
-        }
-        for (change, reading) in zip(changes, readings) { take(reading, at: change.path) }
+        for (path, reading) in readings { take(reading, at: path) }
         conflicts = [:]
         var candidates = waiting
         while !candidates.isEmpty {
@@ -116,7 +132,7 @@ struct PolicyInputs {
     }
 
     /// A file by itself.
-    private enum Reading: Sendable {
+    enum Reading: Sendable {
         case absent
         case right(PolicyFile, [UInt8])
         case wrong([Diagnostic])

@@ -26,12 +26,11 @@ struct Entry: Sendable {
     ///   - keeper: Who may have its socket.
     ///   - host: The namespace of the veths' host ends.
     ///   - left: How an earlier agent left its table.
-    ///   - isWithoutTable: Whether it is of use without a table: whoever is root in it can make one that is another's, and the
-    ///     host filter is to stand before it nonetheless.
-    /// - Throws: Why it could not be opened or read.
+    /// - Throws: Why it could not be opened or its links not be read. A table that can't be had is no reason: the root of a
+    ///   namespace can make one that is another's, and its addresses have to be known all the same.
     init(
         _ found: NamespaceSource.Found, slot: UInt64, keeper: SocketKeeper?,
-        host: HostNamespace?, left: Checkpoint.Table?, isWithoutTable: Bool
+        host: HostNamespace?, left: Checkpoint.Table?
     ) throws(Failure) {
         do throws(SystemError) {
             let namespace = try persistently { () throws(SystemError) in try Self.open(found) }
@@ -64,13 +63,8 @@ struct Entry: Sendable {
             }
             refusal = nil
         } catch {
-            if isWithoutTable {
-                holding = nil
-                refusal = error
-                self.leftovers = leftovers
-                return
-            }
-            throw Failure(reason: error, leftovers: leftovers)
+            holding = nil
+            refusal = error
         }
         self.leftovers = leftovers
     }

@@ -41,13 +41,17 @@ struct Checkpoint: Codable, Sendable {
 }
 
 extension Checkpoint {
+    /// The kernel's name for this boot (`/proc/sys/kernel/random/boot_id`); nil where it doesn't tell.
+    static let boot: String? = FileManager.default.contents(
+        atPath: "/proc/sys/kernel/random/boot_id"
+    ).map { String(decoding: $0.dropLast(), as: UTF8.self) }
+
     /// The boot, and the program that runs; nil where the kernel doesn't tell.
     static let currentOrigin: String? = {
-        let boot = FileManager.default.contents(atPath: "/proc/sys/kernel/random/boot_id")
         guard let boot, let program = try? FileSignature(at: "/proc/self/exe")
         else { return nil }
         return """
-            \(String(decoding: boot.dropLast(), as: UTF8.self)) \(program.device) \
+            \(boot) \(program.device) \
             \(program.inode) \(program.size) \(program.changed)
             """
     }()

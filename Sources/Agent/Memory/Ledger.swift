@@ -1,3 +1,4 @@
+internal import AgentCore
 internal import NetTypes
 internal import Reports
 internal import Rules
@@ -30,6 +31,8 @@ struct Ledger: Codable {
     var otherTables: [NamespaceID: [String]]?
     /// Programs of others beside the host filter, as they were last known.
     var otherPrograms: [NamespaceID: [String]]?
+    /// Links of the host that stay closed although no endpoint is there any more.
+    var guards: GuardRegister?
     /// What the host filter had refused at endpoints that it no longer guards.
     var hostRefused: Count?
     /// The same of frames that were nobody's attempt.

@@ -14,6 +14,9 @@ struct RefusalBook: Codable {
         let flow: RefusedFlow
         /// What the host filter says of it; nil where the endpoint's table refused.
         var host: HostRefusal?
+        /// Who stood at the ends, where others stood there when the flow was first refused in the window:
+        /// each has a record.
+        var ends: String?
 
         var layer: Violation.Layer { host == nil ? .nftables : .hostFilter }
     }
@@ -123,6 +126,16 @@ struct RefusalBook: Codable {
         seen = seen.filter { $0.key.endpoint != endpoint }
     }
 
+    /// The endpoints in whose kernel sets flows from or to one of the addresses were when they were read.
+    func endpoints(concerning addresses: Set<IPAddress>) -> Set<NamespaceID> {
+        Set(
+            seen.keys.lazy.filter {
+                $0.host == nil
+                    && (addresses.contains($0.flow.source)
+                        || addresses.contains($0.flow.destination))
+            }.map(\.endpoint))
+    }
+
     /// How many flows the fullest endpoint's set had when it was last read, by the set's name.
     var crowds: [String: Int] {
         struct Place: Hashable {
@@ -160,7 +173,8 @@ struct RefusalBook: Codable {
         _ more: Count, to key: Key, at now: Timestamp, generation: UInt64,
         _ attribute: (Key) -> Attribution
     ) -> Key? {
-        let attribution = records[key]?.attribution ?? attribute(key)
+        let attribution = attribute(key)
+        let key = own(key, attribution)
         let pair = Pair(attribution, key.layer)
         let isNewFlow = window?.note(key) ?? true
         totals[pair, default: Tally()] =
@@ -174,7 +188,7 @@ struct RefusalBook: Codable {
         } else {
             outside = (outside ?? .zero) + more
         }
-        let target = target(of: key, pair)
+        let target = own(target(of: key, pair), attribution)
         changed.append(target)
         if var record = records[target], window?.contains(record.first) ?? true {
             record.count += more
@@ -192,6 +206,16 @@ struct RefusalBook: Codable {
             attribution: target == key ? attribution : attribution.narrowed(to: target.flow))
         makeRoom()
         return target
+    }
+
+    /// The key, or where others have the record of that key, one of the ends' own.
+    private func own(_ key: Key, _ attribution: Attribution) -> Key {
+        guard let record = records[key], window?.contains(record.first) ?? true,
+            !record.attribution.hasSameEnds(as: attribution)
+        else { return key }
+        var own = key
+        own.ends = attribution.ends
+        return own
     }
 
     /// The record that the flow belongs to: its own, or what is put together of a flood.
@@ -213,6 +237,22 @@ struct RefusalBook: Codable {
 }
 
 extension RefusalBook.Attribution {
+    /// Whether the same parties stand at both ends; endpoints are not compared where flows of several of a
+    /// tenant are put together.
+    fileprivate func hasSameEnds(as other: Self) -> Bool {
+        sourceParty == other.sourceParty && destinationParty == other.destinationParty
+            && source.isSame(as: other.source) && destination.isSame(as: other.destination)
+            && reason == other.reason && direction == other.direction
+    }
+
+    /// The parties and the reason, as a text that differs where these differ.
+    fileprivate var ends: String {
+        let parties = [(sourceParty, source), (destinationParty, destination)].map {
+            "\($0.parameter)/\($1.endpoint ?? "")"
+        }
+        return (parties + [direction.rawValue, reason.rawValue]).joined(separator: " ")
+    }
+
     /// The same ends, where the flows of several callers or called are put together.
     fileprivate func narrowed(to flow: RefusedFlow) -> RefusalBook.Attribution {
         RefusalBook.Attribution(
@@ -223,6 +263,10 @@ extension RefusalBook.Attribution {
 }
 
 extension ViolationEnd {
+    fileprivate func isSame(as other: ViolationEnd) -> Bool {
+        endpoint == other.endpoint || address != other.address
+    }
+
     fileprivate func narrowed(to address: IPAddress) -> ViolationEnd {
         address == self.address
             ? self : ViolationEnd(address: address, tenant: tenant, party: party)

@@ -84,7 +84,7 @@ extension RefusalBook.Key {
                     ? flow.destination.any(pair.destination) : flow.destination,
                 ipProtocol: flow.ipProtocol, sourcePort: ports.source,
                 destinationPort: ports.destination),
-            host: host)
+            host: host, ends: ends)
     }
 }
 

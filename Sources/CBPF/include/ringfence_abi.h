@@ -8,7 +8,7 @@
 
 /// Raised whenever a structure or the meaning of a map changes: pinned maps of another version are
 /// not taken over.
-#define RF_ABI 5
+#define RF_ABI 6
 
 /// An IPv6 address in network byte order, or an IPv4 address as ::ffff:a.b.c.d (RFC 4291, 2.5.5.2).
 ///
@@ -44,9 +44,10 @@ enum rf_reason {
     RF_SPOOFED = 3,
     /// A source link-layer address that is not the endpoint's.
     RF_SPOOFED_MAC = 4,
-    /// An ARP message that speaks for others.
+    /// An ARP message that speaks for others, has another form than it must, or exceeds the rate.
     RF_ARP = 5,
-    /// A neighbour or router discovery message that speaks for others.
+    /// A neighbour or router discovery message that speaks for others, has another form than it must, or
+    /// exceeds the rate.
     RF_NEIGHBOUR = 6,
     /// A router advertisement or a redirect.
     RF_ROUTER = 7,
@@ -226,7 +227,8 @@ struct rf_rule_count {
 struct rf_flow_key {
     __u16 endpoint;
     __u8 protocol;
-    __u8 zero;
+    /// For ICMP 1 where the endpoint asked and 0 where it was asked; otherwise 0.
+    __u8 is_asking;
     /// For ICMP the identifier.
     __u16 local_port;
     /// For ICMP type and code of the request.
@@ -292,8 +294,28 @@ enum rf_usage {
     RF_USAGE_OUTSIDE = 1,
     /// Refused flows that are kept.
     RF_USAGE_REFUSED = 2,
-    RF_USAGES = 4,
+    // Not counts, but until when (CLOCK_MONOTONIC, ns) the rate of what was sent is used up: the
+    // theoretical arrival time of the generic cell rate algorithm (ITU-T I.371).
+    /// ARP messages, neighbour and listener discovery.
+    RF_USAGE_CONTROL = 3,
+    /// Groups that listener discovery named.
+    RF_USAGE_GROUPS = 4,
+    RF_USAGES = 8,
 };
+
+/// ARP and discovery messages that an endpoint may send: 200 a second, bursts of 1,024. Answers to requests
+/// don't count.
+#define RF_CONTROL_INTERVAL 5000000ULL
+#define RF_CONTROL_BURST (1024 * RF_CONTROL_INTERVAL)
+
+/// Groups that its listener reports may name: one a second, bursts of 256. A bridge keeps each for 260 s, and at
+/// most 4,096 in all (mcast_hash_max).
+#define RF_GROUP_INTERVAL 1000000000ULL
+#define RF_GROUP_BURST (256 * RF_GROUP_INTERVAL)
+
+/// How long, in seconds, an endpoint gets no duplicate address detection of others for a new address of its
+/// own: it would take the address for a duplicate (RFC 4862, 5.4.3). Linux needs 2 s for its own.
+#define RF_TENTATIVE_SECONDS 10
 
 struct rf_fragment_key {
     __u32 endpoint;

@@ -1,13 +1,22 @@
 internal import API
 internal import ArgumentParser
+internal import Foundation
 internal import NetTypes
 internal import Policy
 internal import Reports
 
 /// How the agent is reached.
 struct SocketOptions: ParsableArguments {
-    @Option(help: ArgumentHelp("The agent's Unix socket.", valueName: "path"))
-    var socket = "/run/ringfence/agent.sock"
+    @Option(
+        help: ArgumentHelp(
+            "The agent's Unix socket; RINGFENCE_SOCKET names another default.", valueName: "path"))
+    var socket = Self.usual
+
+    /// What the agent's own variable says, or where an agent listens without one.
+    private static var usual: String {
+        let named = ProcessInfo.processInfo.environment["RINGFENCE_SOCKET"] ?? ""
+        return named.isEmpty ? "/run/ringfence/agent.sock" : named
+    }
 
     var client: APIClient { APIClient(socketPath: socket) }
 }

@@ -6,13 +6,22 @@ struct StatusCommand: AsyncParsableCommand {
     static let configuration = CommandConfiguration(
         commandName: "status",
         abstract: "Show what is enforced, and what is wrong.",
-        discussion: "Example: ringfence status --output json")
+        discussion: """
+            The first line is the verdict. With --check, exits with 1 unless every endpoint is \
+            enforced, every file is in force and nothing is in conflict; without an agent the \
+            code is 1 too.
+
+            Example: ringfence status --check
+            """)
 
     @OptionGroup var socket: SocketOptions
     @OptionGroup var output: OutputOptions
+    @Flag(help: "Exit with 1 if anything is not as it should be.") var check = false
 
     func run() async throws {
-        try output.show(try await answer { try await socket.client.status() })
+        let report = try await answer { try await socket.client.status() }
+        try output.show(report)
+        if check, !report.isInOrder { throw ExitCode(1) }
     }
 }
 

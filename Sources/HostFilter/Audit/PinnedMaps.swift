@@ -235,12 +235,17 @@ extension HostAdmission {
 
 extension HostFlow {
     fileprivate init(_ flow: rf_flow) {
+        let isMessage = flow.key.protocol == 1 || flow.key.protocol == 58
+        // Which requests are found by it the key says; rules name no ports of UDP-Lite and DCCP.
+        let isAsking = flow.key.is_asking == 1
+        let hasPorts = flow.key.protocol != 33 && flow.key.protocol != 136
         self.init(
             endpoint: UInt32(flow.key.endpoint),
-            isEgress: UInt32(flow.direction) == RF_EGRESS.rawValue,
+            isEgress: isMessage ? isAsking : UInt32(flow.direction) == RF_EGRESS.rawValue,
             local: flow.key.local.number, remote: flow.key.remote.number,
-            ipProtocol: flow.key.protocol, localPort: flow.key.local_port,
-            remotePort: flow.key.remote_port, sender: flow.remote == RF_UNKNOWN ? nil : flow.remote,
+            ipProtocol: flow.key.protocol, localPort: hasPorts ? flow.key.local_port : 0,
+            remotePort: hasPorts ? flow.key.remote_port : 0,
+            sender: flow.remote == RF_UNKNOWN ? nil : flow.remote,
             slot: flow.slot, mark: flow.mark)
     }
 

@@ -13,10 +13,12 @@ extension PolicySet {
     ///     were read, an address that no tenant pins counts only if they lead to the namespace.
     ///   - announced: Claims beside those of the files, by tenant: they weigh the same.
     ///   - given: Addresses that the host says it has given to namespaces.
+    ///   - retained: Addresses of endpoints that went out of sight and may still answer: they stay local.
     /// - Returns: The same for the same namespaces, whatever their order.
     public func topology(
         observed: [ObservedNamespace], host: NamespaceID?,
-        announced: [String: [EndpointClaim]] = [:], given: [NamespaceID: Set<IPAddress>] = [:]
+        announced: [String: [EndpointClaim]] = [:], given: [NamespaceID: Set<IPAddress>] = [:],
+        retained: Set<IPAddress> = []
     ) -> Topology {
         var tenants = tenants
         for (name, claims) in announced { tenants[name] = tenants[name]?.claiming(claims) }
@@ -26,13 +28,14 @@ extension PolicySet {
         survey.assignNamespaces()
         survey.judgeClaims()
         survey.settleClaims()
+        survey.keepLocal(retained)
         return survey.topology
     }
 }
 
 extension Tenant {
     /// The same with further claims, whose labels win.
-    fileprivate func claiming(_ more: [EndpointClaim]) -> Tenant {
+    func claiming(_ more: [EndpointClaim]) -> Tenant {
         Tenant(
             name: name, labels: labels, claims: claims + more, pinned: pinned, ports: ports,
             place: place)

@@ -208,6 +208,9 @@ struct Survey {
         .unroutedAddress(address, endpoint: member.name, tenant: member.tenant)
     }
 
+    /// Keeps addresses from being the world's.
+    mutating func keepLocal(_ addresses: Set<IPAddress>) { local += addresses }
+
     /// Gives each address to its keeper, and then those that the host routes by way of an endpoint.
     mutating func settleClaims() {
         settle()

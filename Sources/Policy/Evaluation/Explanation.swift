@@ -70,15 +70,25 @@ public struct ExplainReport: Hashable, Sendable, Codable {
     public let destination: String
     /// Protocol, and port or message.
     public let service: String
+    /// False as well where nothing was judged.
     public let isAdmitted: Bool
+    /// Whether one of the ends is known to be an endpoint, so that there is something to judge.
+    public let isJudged: Bool
     /// The ends that are endpoints: the source's egress, then the destination's ingress.
     public let ends: [EndExplanation]
+    /// What the answer takes for granted.
+    public let notes: [String]
 
-    init(source: String, destination: String, service: String, ends: [EndExplanation]) {
+    init(
+        source: String, destination: String, service: String, ends: [EndExplanation],
+        notes: [String] = [], isJudged: Bool = true
+    ) {
         self.source = source
         self.destination = destination
         self.service = service
         self.ends = ends
-        isAdmitted = ends.allSatisfy(\.isAdmitted)
+        self.notes = notes
+        self.isJudged = isJudged
+        isAdmitted = isJudged && ends.allSatisfy(\.isAdmitted)
     }
 }

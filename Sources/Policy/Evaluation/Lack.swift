@@ -10,7 +10,7 @@ enum Lack: Hashable {
     /// The rule admits the flow's way back.
     case turned(from: String, to: String)
     /// The rule means the endpoint, but by address, which opens only the other end.
-    case closedHere(Direction, of: String, by: Peer)
+    case closedHere(Direction, of: String)
     case endpointLabel(Side, String)
     case tenantLabel(String, String)
     case excepted(IPAddress, Prefix)
@@ -24,9 +24,6 @@ enum Lack: Hashable {
     enum Side: String {
         case source
         case destination
-
-        /// The key of a rule that holds the side's peers.
-        var key: String { self == .source ? "from" : "to" }
     }
 
     /// How far the rule is from admitting the flow; rules are compared by the sum.
@@ -49,6 +46,19 @@ enum Lack: Hashable {
         if case .otherParty = self { true } else { false }
     }
 
+    /// Whether the rule admits the flow's way back.
+    var isTurned: Bool {
+        if case .turned = self { true } else { false }
+    }
+
+    /// Whether only the service is missing, which opens more to everybody whom the rule names.
+    var isService: Bool {
+        switch self {
+        case .port, .message: true
+        default: false
+        }
+    }
+
     /// The greatest sum of a rule that is worth showing: one wrong party and a wrong protocol,
     /// expired as well.
     static let farthest = 29
@@ -63,7 +73,7 @@ extension Lack: CustomStringConvertible {
         case .ipProtocol(let found, let allowed): "protocol \(found); the rule allows \(allowed)"
         case .turned(let from, let to):
             "the rule goes from \(from) to \(to); the flow went the other way"
-        case .closedHere(let direction, let name, _):
+        case .closedHere(let direction, let name):
             "only \(direction.reversed) is open here: no rule opens the \(direction) of \(name)"
         case .endpointLabel(let side, let label): "\(side) endpoint lacks label \(label)"
         case .tenantLabel(let tenant, let label): "tenant \(tenant) lacks \(label)"
@@ -77,27 +87,20 @@ extension Lack: CustomStringConvertible {
         }
     }
 
-    /// What to write so that the lack goes away.
-    var fix: String {
+    /// What to do about the lack alone; nil where the flow needs a policy of its own, since what would make
+    /// the rule mean it would make it mean others as well.
+    var fix: String? {
         switch self {
         case .port(let port, _): "add port \(port) to the rule"
-        case .anyPort: "ask about one port, or let the rule name none"
+        case .anyPort: "ask about one port"
         case .message(let message, _): "add message \(message) to the rule"
-        case .ipProtocol(let found, _): "add a rule that allows \(found)"
-        case .turned(let from, let to): "add a rule from \(to) to \(from)"
-        case .closedHere(let direction, let name, let peer):
-            "name tenant \(name) beside \(peer) in "
-                + "'\((direction == .egress ? Side.source : .destination).key)'"
-        case .endpointLabel(_, let label):
-            "make the endpoint fulfil \(label), or widen the rule's endpoint labels"
-        case .tenantLabel(let tenant, let label):
-            "make tenant \(tenant) fulfil \(label), or name it in the rule"
-        case .excepted(_, let prefix): "take \(prefix) out of the rule's except"
+        case .turned(let from, let to):
+            "let \(from) call \(to): the answers to its calls pass by themselves"
         case .addressUnknown(let name, _): "ask with an address instead of \(name)"
-        case .outside(let address, let prefix):
-            "add \(Prefix(containing: address, length: 128)) to the rule beside \(prefix)"
-        case .otherParty(let side, let found, _): "add \(found) to '\(side.key)' of the rule"
         case .expired: "set 'expires' of the policy to a later time"
+        case .ipProtocol, .closedHere, .endpointLabel, .tenantLabel, .excepted, .outside,
+            .otherParty:
+            nil
         }
     }
 }

@@ -31,11 +31,14 @@ struct End {
     let address: IPAddress?
     let isWorld: Bool
     let isHost: Bool
+    /// What has to be done before any rule can mean the end; nil for most.
+    let hint: String?
 
     init(
         name: String, tenant: Tenant? = nil, labels: Labels = [:], address: IPAddress? = nil,
-        isWorld: Bool = false, isHost: Bool = false
+        isWorld: Bool = false, isHost: Bool = false, hint: String? = nil
     ) {
+        self.hint = hint
         self.name = name
         self.tenant = tenant
         self.labels = labels
@@ -57,9 +60,28 @@ extension PolicySet {
         if let endpoint = topology.endpoint(with: address) {
             return end(endpoint, address: address, in: topology)
         }
+        let isHost = topology.host.contains(address)
+        if !isHost, !address.isMulticastOrBroadcast, topology.local.contains(address) {
+            return stray(address, in: topology)
+        }
         return End(
-            name: address.description, address: address, isWorld: topology.isWorld(address),
-            isHost: topology.host.contains(address))
+            name: isHost ? "\(address), an address of this host" : address.description,
+            address: address, isWorld: topology.isWorld(address), isHost: isHost)
+    }
+
+    /// An address of this machine that no endpoint has: rules that name tenants don't mean it.
+    private func stray(_ address: IPAddress, in topology: Topology) -> End {
+        let (what, hint) =
+            topology.conflicts.contains { $0.address == address }
+            ? ("which is in a conflict", "end the conflict: 'ringfence status' names it")
+            : tenants.values.filter { $0.pins(address) }.map(\.name).min().map {
+                ("pinned by \($0)", "let an endpoint of tenant \($0) have \(address)")
+            }
+                ?? (
+                    "of a namespace that no tenant claims",
+                    "claim the namespace of \(address) in a tenant's 'endpoints'"
+                )
+        return End(name: "\(address), \(what)", address: address, hint: hint)
     }
 
     /// An endpoint by the address that it has in the flow.

@@ -70,8 +70,10 @@ extension [Peer] {
     func lack(opening end: End, as side: Lack.Side, direction: Direction) -> Lack? {
         let selectors = filter(\.selectsEndpoints)
         if !selectors.isEmpty, selectors.lack(of: end, as: side) == nil { return nil }
-        let address = first { !$0.selectsEndpoints && $0.lack(of: end, as: side) == nil }
-        return address.map { .closedHere(direction, of: end.name, by: $0) }
-            ?? lack(of: end, as: side)
+        let isMeantByAddress = contains {
+            !$0.selectsEndpoints && $0.lack(of: end, as: side) == nil
+        }
+        return isMeantByAddress
+            ? .closedHere(direction, of: end.name) : lack(of: end, as: side)
     }
 }

@@ -19,6 +19,58 @@ extension PolicySet {
         return answer(question, at: direction, mentions).refusal
     }
 
+    /// The rule that admits a flow at an endpoint.
+    ///
+    /// - Parameters:
+    ///   - flow: The flow.
+    ///   - endpoint: The endpoint at one of its ends.
+    ///   - direction: Which end that is.
+    ///   - topology: Who lives where.
+    ///   - mentions: The index of these policies.
+    /// - Returns: Nil if no rule does.
+    public func rule(
+        for flow: Flow, at endpoint: Endpoint, direction: Direction, in topology: Topology,
+        mentions: MentionIndex
+    ) -> Rule? {
+        let question = question(flow, at: endpoint, direction: direction, in: topology)
+        return answer(question, at: direction, mentions).rule
+    }
+
+    /// What is to be said of a refused flow that is the way back of another one: the answer to a call that a
+    /// rule admits, which comes when connection tracking knows nothing of the call any more.
+    ///
+    /// - Parameters:
+    ///   - flow: The flow that was refused, with its source port.
+    ///   - endpoint: The endpoint that refused it.
+    ///   - direction: The direction in which it did.
+    ///   - topology: Who lives where.
+    ///   - mentions: The index of these policies.
+    /// - Returns: Nil where no rule admits the call at the endpoint, or a rule admits the flow itself.
+    public func lateAnswer(
+        _ flow: Flow, at endpoint: Endpoint, direction: Direction, in topology: Topology,
+        mentions: MentionIndex? = nil
+    ) -> Explanation? {
+        guard flow.ipProtocol.hasPorts, flow.sourcePort != 0,
+            explanation(
+                for: flow, at: endpoint, direction: direction, in: topology, mentions: mentions)
+                != nil
+        else { return nil }
+        let call = Flow(
+            source: flow.destination, destination: flow.source, ipProtocol: flow.ipProtocol,
+            sourcePort: flow.destinationPort, destinationPort: flow.sourcePort)
+        let question = question(call, at: endpoint, direction: direction.reversed, in: topology)
+        return answer(question, at: direction.reversed, mentions).rule.map {
+            Explanation(
+                rule: RuleReference($0),
+                lack: "the rule admits calls from \(question.source.name) to \(question.service) "
+                    + "of \(question.destination.name); this looks like an answer to a call that "
+                    + "connection tracking no longer knows",
+                fix: "no rule is missing: let \(question.source.name) call again, or send "
+                    + "something before an idle connection is forgotten "
+                    + "(net.netfilter.nf_conntrack_*_timeout)")
+        }
+    }
+
     /// What both ends of a flow say to it, and why.
     public func explain(_ flow: Flow, in topology: Topology) -> ExplainReport {
         let question = Question(
@@ -58,7 +110,22 @@ extension PolicySet {
         }
         return ExplainReport(
             source: from.description, destination: to.description, service: question.service,
-            ends: ends)
+            ends: ends, notes: notes(question, isJudged: !ends.isEmpty),
+            isJudged: !ends.isEmpty)
+    }
+
+    /// What the answer takes for granted: files don't say who has an address that no tenant pins.
+    private func notes(_ question: Question, isJudged: Bool) -> [String] {
+        [question.source, question.destination].compactMap { end in
+            guard end.tenant == nil, let address = end.address else { return nil }
+            let taken =
+                isJudged && end.isWorld
+                ? "taken for an address of the world, since no tenant pins it"
+                : "no tenant pins it, so the files don't say whose it is"
+            return
+                "\(address): \(taken); for one of an endpoint or of the host, name the tenant or "
+                + "write 'host'"
+        }
     }
 
     private func explain(
@@ -98,16 +165,16 @@ extension PolicySet {
             return (nil, question.unanswered(at: direction))
         }
         guard !nearest.lacks.isEmpty else { return (nearest.rule, nil) }
-        return (nil, Explanation(nearest.rule, nearest.lacks))
+        return (nil, Explanation(nearest.rule, nearest.lacks, question))
     }
 }
 
 extension Explanation {
-    fileprivate init(_ rule: Rule, _ lacks: [Lack]) {
+    fileprivate init(_ rule: Rule, _ lacks: [Lack], _ question: Question) {
         self.init(
             rule: RuleReference(rule),
             lack: lacks.map(\.description).joined(separator: "; "),
-            fix: lacks.map(\.fix).joined(separator: "; "))
+            fix: Advice(question: question).fix(rule, lacking: lacks))
     }
 }
 
@@ -117,6 +184,6 @@ extension Question {
         let way = direction == .ingress ? "to flows from \(other)" : "to flows to \(other)"
         return Explanation(
             rule: nil, lack: "no rule opens the \(direction) of \(end(direction).name) \(way)",
-            fix: "write a rule from \(source.name) to \(destination.name) that allows \(service)")
+            fix: Advice(question: self).fix)
     }
 }

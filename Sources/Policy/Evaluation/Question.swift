@@ -63,11 +63,21 @@ struct Question {
     private func lack(of service: Service) -> Lack? {
         guard let allowed = service.ipProtocol else { return nil }
         guard allowed == ipProtocol else { return .ipProtocol(ipProtocol, allowed: allowed) }
-        let choices = service.choices
-        guard !choices.isEmpty, !covers(service) else { return nil }
+        guard !service.choices.isEmpty, !covers(service) else { return nil }
+        let choices = service.choices + undeclared(service)
         if wanted == UInt16.min...UInt16.max { return .anyPort(allowed: choices) }
         return ipProtocol.isICMP
             ? .message(message, allowed: choices) : .port(wanted.lowerBound, allowed: choices)
+    }
+
+    /// Which of the service's names mean no port of whom is called, in words.
+    private func undeclared(_ service: Service) -> String {
+        guard case .ports(_, _, let names) = service, let tenant = destination.tenant else {
+            return ""
+        }
+        let unknown = names.filter { name in !tenant.ports.contains { $0.name == name } }
+        return unknown.isEmpty
+            ? "" : " (tenant \(tenant.name) declares no \(unknown.joined(separator: ", ")))"
     }
 
     private func covers(_ service: Service) -> Bool {
@@ -77,7 +87,7 @@ struct Question {
         }
     }
 
-    private var message: ICMPMessage {
+    var message: ICMPMessage {
         let type = UInt8(wanted.lowerBound >> 8)
         return ICMPMessage(
             type: type,

@@ -4,9 +4,13 @@ public import Policy
 extension ExplainReport: TextReport {
     /// One line for the answer, and a few for each end; the width is not kept.
     public func text(_ form: TextForm) -> String {
-        let answer = isAdmitted ? form.styled("admitted", .good) : form.styled("refused", .bad)
+        let answer =
+            !isJudged
+            ? "not judged: neither end is a tenant's as far as the files say"
+            : isAdmitted ? form.styled("admitted", .good) : form.styled("refused", .bad)
         let head = "\(source) > \(destination) \(service): ".printable + answer + "\n"
-        return head + ends.flatMap(\.lines).map { $0.printable + "\n" }.joined()
+        let lines = ends.flatMap(\.lines) + notes.map { "  " + $0 }
+        return head + lines.map { $0.printable + "\n" }.joined()
     }
 
     /// A row for each end.

@@ -4,8 +4,10 @@ import Policy
 extension StatusReport: TextReport {
     public func text(_ form: TextForm) -> String {
         [
-            agentText, policyText, applyText, errorText(form), endpointText(form),
-            unknownText(form), conflictText(form), overheard?.text ?? "", lostText(form),
+            verdictText(form), agentText, policyText, applyText, errorText(form),
+            endpointText(form), unknownText(form), conflictText(form), heldText(form),
+            overheard?.text ?? "",
+            lostText(form),
             sinkText(form),
         ].joined()
     }
@@ -23,6 +25,20 @@ extension StatusReport: TextReport {
             ])
         }
         return csv
+    }
+
+    /// Whether all that should be in force is, in one line.
+    private func verdictText(_ form: TextForm) -> String {
+        let enforced = endpoints.filter { $0.state == .enforced }.count
+        let parts = [
+            "\(enforced) of \(count(endpoints.count, "endpoint")) enforced",
+            policies.errors.isEmpty
+                ? "every file in force" : count(policies.errors.count, "mistake") + " in the files",
+            conflicts.isEmpty ? nil : count(conflicts.count, "conflict"),
+            agent.hostFilterProblem.map { _ in "the host filter has a problem" },
+        ]
+        return form.styled(
+            parts.compactMap(\.self).joined(separator: ", "), isInOrder ? .good : .bad) + "\n"
     }
 
     private var agentText: String {
@@ -81,10 +97,10 @@ extension StatusReport: TextReport {
 
     private func unknownText(_ form: TextForm) -> String {
         guard !unknownNamespaces.isEmpty else { return "" }
-        var table = Table(.init("NAMESPACE"), .init("ID"), .init("ADDRESSES"))
+        var table = Table(.init("NAMESPACE"), .init("STATE"), .init("ID"), .init("ADDRESSES"))
         for namespace in unknownNamespaces {
             table.append([
-                namespace.name, namespace.id.description,
+                namespace.name, namespace.stateText, namespace.id.description,
                 namespace.addresses.map(\.description).joined(separator: ", "),
             ])
         }
@@ -100,6 +116,26 @@ extension StatusReport: TextReport {
             ])
         }
         return section("conflicts", table, form, none: "none")
+    }
+
+    private func heldText(_ form: TextForm) -> String {
+        guard !held.isEmpty else { return "" }
+        var table = Table(
+            .init("LINK", importance: .high), .init("STATE"), .init("WAS"),
+            .init("ADDRESSES", importance: .low), .init("SINCE"), .init("WHY"))
+        for link in held {
+            table.append([
+                .init(link.link),
+                .init(
+                    link.isClosed ? "closed" : "open: host filter off",
+                    link.isClosed ? .doubtful : .bad),
+                .init(
+                    [link.tenant, link.endpoint].compactMap(\.self).joined(separator: "/")),
+                .init(link.addresses.map(\.description).joined(separator: ", ")),
+                .init("\(link.since)"), .init(link.reason),
+            ])
+        }
+        return section("links without their endpoint", table, form, none: "none")
     }
 
     private func sinkText(_ form: TextForm) -> String {
@@ -123,6 +159,17 @@ extension StatusReport: TextReport {
         return form.styled(
             "lost events: \(lost.refusals) refusals, \(lost.links) link changes, "
                 + "\(lost.rules) rule changes, \(lost.violations) violations", .doubtful) + "\n"
+    }
+}
+
+extension UnknownNamespace {
+    /// What is in force there.
+    fileprivate var stateText: String {
+        switch isClosed {
+        case .some(true): "closed, was an endpoint"
+        case .some(false): "left alone"
+        case .none: "not known"
+        }
     }
 }
 

@@ -119,9 +119,12 @@ extension Violation {
 }
 
 extension ViolationEnd {
-    /// `tenant/endpoint 10.0.0.1`, or the address alone.
+    /// `tenant/endpoint 10.0.0.1`, `host 10.0.0.1`, `NAMESPACE (unclaimed) 10.0.0.1`, or the address alone.
     public var text: String {
-        guard let tenant else { return address.description }
+        guard let tenant else {
+            if let endpoint { return "\(endpoint) (unclaimed) \(address)" }
+            return (party == .host ? "host " : "") + address.description
+        }
         return (endpoint.map { "\(tenant)/\($0)" } ?? tenant) + " \(address)"
     }
 }

@@ -37,13 +37,18 @@ public struct EndpointStatus: Hashable, Sendable, Codable {
     }
 }
 
-/// A namespace that belongs to nobody, and so gets nothing.
+/// A namespace that no tenant claims: left alone, or closed if it was an endpoint before.
 public struct UnknownNamespace: Hashable, Sendable, Codable {
     public var name: String
     public var id: NamespaceID
     public var addresses: [IPAddress]
+    /// Whether a table without rules is in force there, which closes it; nil where that isn't known.
+    public var isClosed: Bool?
 
-    public init(name: String, id: NamespaceID, addresses: [IPAddress] = []) {
+    public init(
+        name: String, id: NamespaceID, addresses: [IPAddress] = [], isClosed: Bool? = nil
+    ) {
+        self.isClosed = isClosed
         self.name = name
         self.id = id
         self.addresses = addresses

@@ -27,8 +27,11 @@ public struct LiveFlow: Hashable, Sendable, Codable {
     public var ipProtocol: IPProtocol
     public var ports: Violation.Ports?
     public var layer: Violation.Layer
-    /// Nil for a flow that no live rule admits: its next packet is refused.
+    /// The live rule whose mark the flow carries; nil where the flow's next packet is judged anew.
     public var rule: RuleReference?
+    /// What the policies in force say to a flow without a live rule; nil where it has one, or where they
+    /// are not what is in force.
+    public var next: NextVerdict?
     /// Seconds until the kernel forgets the flow if nothing comes.
     public var expiresIn: UInt32?
 
@@ -36,8 +39,9 @@ public struct LiveFlow: Hashable, Sendable, Codable {
         tenant: String, endpoint: String, direction: Direction, peerTenant: String? = nil,
         source: IPAddress, destination: IPAddress, ipProtocol: IPProtocol,
         ports: Violation.Ports? = nil, layer: Violation.Layer, rule: RuleReference? = nil,
-        expiresIn: UInt32? = nil
+        next: NextVerdict? = nil, expiresIn: UInt32? = nil
     ) {
+        self.next = next
         self.tenant = tenant
         self.endpoint = endpoint
         self.direction = direction
@@ -49,6 +53,18 @@ public struct LiveFlow: Hashable, Sendable, Codable {
         self.layer = layer
         self.rule = rule
         self.expiresIn = expiresIn
+    }
+}
+
+/// What becomes of a flow at its next packet.
+public struct NextVerdict: Hashable, Sendable, Codable {
+    public var isAdmitted: Bool
+    /// The rule that will admit it; nil if none does.
+    public var rule: RuleReference?
+
+    public init(rule: RuleReference?) {
+        self.rule = rule
+        isAdmitted = rule != nil
     }
 }
 

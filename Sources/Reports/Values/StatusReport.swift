@@ -8,6 +8,8 @@ public struct StatusReport: Hashable, Sendable, Codable {
     public var endpoints: [EndpointStatus]
     public var unknownNamespaces: [UnknownNamespace]
     public var conflicts: [ConflictStatus]
+    /// Host ends of veths at which no endpoint is any more.
+    public var held: [HeldLinkStatus]
     public var lastApply: ApplyStatus?
     public var lost: LostEvents
     /// What the host filter dropped as nobody's attempt; nil where it is off.
@@ -18,9 +20,11 @@ public struct StatusReport: Hashable, Sendable, Codable {
     public init(
         agent: AgentStatus, policies: PolicyStatus, endpoints: [EndpointStatus],
         unknownNamespaces: [UnknownNamespace] = [], conflicts: [ConflictStatus] = [],
+        held: [HeldLinkStatus] = [],
         lastApply: ApplyStatus? = nil, lost: LostEvents = LostEvents(),
         overheard: Overheard? = nil, sinks: [SinkStatus] = []
     ) {
+        self.held = held
         self.sinks = sinks
         self.overheard = overheard
         self.agent = agent
@@ -65,6 +69,14 @@ public struct AgentStatus: Hashable, Sendable, Codable {
         self.hostFilterProblem = hostFilterProblem
         self.otherPrograms = otherPrograms
         self.generation = generation
+    }
+}
+
+extension StatusReport {
+    /// Whether every endpoint is enforced, every file is in force, and nothing is in conflict.
+    public var isInOrder: Bool {
+        endpoints.allSatisfy { $0.state == .enforced } && policies.errors.isEmpty
+            && conflicts.isEmpty && agent.hostFilterProblem == nil
     }
 }
 

@@ -84,6 +84,7 @@ public struct ViolationEnd: Hashable, Sendable, Codable {
     public var address: IPAddress
     /// Nil if the address is nobody's endpoint.
     public var tenant: String?
+    /// The endpoint; without a tenant, a namespace that no tenant claims.
     public var endpoint: String?
     /// Whose the address is if not an endpoint's: the host's, the world's, or nobody's that is
     /// known.
@@ -114,7 +115,8 @@ public enum RefusalReason: String, Hashable, Sendable, Codable, CaseIterable {
     case forwarded
     /// Nobody keeps one of its addresses.
     case conflict
-    /// The endpoint has no rules yet.
+    /// The endpoint had no rules yet, or not for the address: it was sent before the agent knew that the
+    /// endpoint has it.
     case closed
     /// None of these could be told.
     case unknown

@@ -11,16 +11,18 @@ extension Program {
             rule(
                 "own address from outside",
                 .isIPv4 + .source4 + [.member(of: SetName.own4, key: register, inverted: false)]
-                    + leads(to: .spoofed)),
+                    + [.verdict(.goTo(ownSource.name))]),
             rule(
                 "own address from outside",
                 .isIPv6 + .source6 + [.member(of: SetName.own6, key: register, inverted: false)]
-                    + leads(to: .spoofed)),
+                    + [.verdict(.goTo(ownSource.name))]),
             rule("flows of live rules", .isConfirmed + .followMark),
             rule("neighbours", .icmpv6(135...136, hopLimit: 255) + [.verdict(.accept)]),
             rule("routers", .icmpv6(134...134, hopLimit: 255) + [.verdict(.accept)]),
             rule("listener queries", .icmpv6(130...130, hopLimit: 1) + [.verdict(.accept)]),
-            rule("no flow", .ct(.state, has: Self.invalidOrUntracked) + leads(to: .invalid)),
+            rule(
+                "no flow",
+                .ct(.state, has: Self.invalidOrUntracked) + [.verdict(.goTo(noFlow.name))]),
             rule("called", .isOriginalDirection + [.verdict(.goTo(judgeName(.ingress)))]),
             rule("calling", [.verdict(.goTo(judgeName(.egress)))]),
         ])
@@ -50,7 +52,35 @@ extension Program {
     static let forward = Chain(
         name: "forward", hook: .forward, rules: [rule("not a router", leads(to: .forwarded))])
 
+    /// Drops what comes in under the endpoint's own address: as refused, unless it is the sender's own
+    /// copy of a multicast or broadcast.
+    static let ownSource = Chain(
+        name: "own_source", hook: nil,
+        rules: [
+            rule("own address from outside", .isFromOtherDevice + leads(to: .ownOutside)),
+            rule("own address from outside", .hasLinkHeader + leads(to: .ownOutside)),
+            rule("own copy", [.counter, .verdict(.drop)]),
+        ])
+
+    /// Drops what comes in without a flow.
+    ///
+    /// It is invalid, unless it is what neighbours say to routers (RFC 4861, RFC 3810). An endpoint hears that
+    /// when it listens as a router; it is an attempt on no endpoint.
+    static let noFlow = Chain(
+        name: "no_flow", hook: nil,
+        rules: [
+            rule("router wanted", .icmpv6(133...133, hopLimit: 255) + [.counter, .verdict(.drop)]),
+            rule(
+                "listener reports", .icmpv6(131...132, hopLimit: 1) + [.counter, .verdict(.drop)]),
+            rule(
+                "listener reports", .icmpv6(143...143, hopLimit: 1) + [.counter, .verdict(.drop)]),
+            rule("no flow", leads(to: .invalid)),
+        ])
+
     /// What a node without an address yet may send from ::, and nothing else.
+    ///
+    /// The kernel itself solicits routers and neighbours and reports groups from an address of which the
+    /// agent hears a moment later. That is dropped without blame; the kernel repeats it.
     static let unspecified = Chain(
         name: "no_address", hook: nil,
         rules: [
@@ -63,6 +93,11 @@ extension Program {
             rule(
                 "listener reports",
                 .isFromUnspecified6 + .icmpv6(143...143, hopLimit: 1) + [.verdict(.accept)]),
+            rule("foreign source", .isFromProgram + leads(to: .spoofed)),
+            rule("new address", .icmpv6(135...136, hopLimit: 255) + [.counter, .verdict(.drop)]),
+            rule("new address", .icmpv6(133...133, hopLimit: 255) + [.counter, .verdict(.drop)]),
+            rule("new address", .icmpv6(131...132, hopLimit: 1) + [.counter, .verdict(.drop)]),
+            rule("new address", .icmpv6(143...143, hopLimit: 1) + [.counter, .verdict(.drop)]),
             rule("foreign source", leads(to: .spoofed)),
         ])
 
@@ -116,27 +151,21 @@ extension Program {
     /// A packet that finds its flow in the set costs one lookup. The last rule is reached by what
     /// has no ports to read, and by everything once a set is full.
     static func refusal(_ reason: Refusal) -> Chain {
-        let key = reason.hasFlow ? [Expression].flowKey : [Expression].packetKey
         let drop = Expression.verdict(.drop)
         let log = Expression.log(
             prefix: reason.logPrefix, group: Refusal.logGroup, snapLength: 128, queueThreshold: 1)
-        func known(_ digit: Int) -> ConstantRule {
+        let keys = reason.keys
+        let known = keys.map { digit, key in
             rule(
                 "known",
-                key(digit)
-                    + [.member(of: reason.setName(digit), key: register, inverted: false), drop])
+                key + [.member(of: reason.setName(digit), key: register, inverted: false), drop])
         }
-        func new(_ digit: Int) -> ConstantRule {
-            rule(
-                "first packet",
-                key(digit) + [.add(to: reason.setName(digit), key: register), log, drop])
+        let new = keys.map { digit, key in
+            rule("first packet", key + [.add(to: reason.setName(digit), key: register), log, drop])
         }
         return Chain(
             name: reason.rawValue, hook: nil,
-            rules: [
-                rule("all", [.counter]), known(4), known(6), new(4), new(6),
-                rule("not kept", [.counter, drop]),
-            ])
+            rules: [rule("all", [.counter])] + known + new + [rule("not kept", [.counter, drop])])
     }
 
     private static func judgeName(_ direction: Direction) -> String {
@@ -172,5 +201,20 @@ extension Program {
 
     private static func rule(_ comment: String, _ expressions: [Expression]) -> ConstantRule {
         ConstantRule(comment: comment, expressions: expressions)
+    }
+}
+
+extension Refusal {
+    /// By the version of IP, the keys that a packet of the reason is looked up by; the first one whose
+    /// expressions match is its.
+    fileprivate var keys: [(digit: Int, key: [Expression])] {
+        [4, 6].flatMap { digit in
+            hasFlow
+                ? [(digit, [Expression].flowKey(digit))]
+                : [
+                    (digit, [Expression].packetKey(digit, .other)),
+                    (digit, [Expression].packetKey(digit, .ports)),
+                ]
+        }
     }
 }

@@ -25,6 +25,11 @@ public enum Expression: Hashable, Sendable {
     public enum MetaKey: UInt32, Hashable, Sendable {
         case inputInterface = 4
         case outputInterface = 5
+        /// ARPHRD_* of the input device; 16 bits in host byte order.
+        case inputDeviceType = 8
+        /// The user of the socket that sent the packet; there is none on what the kernel sends itself
+        /// (`nft_meta_get_eval_skugid` in net/netfilter/nft_meta.c).
+        case socketUser = 10
         case netfilterProtocol = 15
         case layer4Protocol = 16
     }
@@ -49,6 +54,7 @@ public enum Expression: Hashable, Sendable {
     }
 
     public enum PayloadBase: UInt32, Hashable, Sendable {
+        case link = 0
         case network = 1
         case transport = 2
     }

@@ -4,8 +4,10 @@ public enum Refusal: String, Hashable, Sendable, CaseIterable, Codable {
     case refused
     /// The flow was admitted once, and no live rule admits it any more.
     case revoked
-    /// The source address isn't the endpoint's own, or the endpoint's own came from outside.
+    /// The endpoint sent a packet whose source address isn't one of its own.
     case spoofed
+    /// A packet that came in has one of the endpoint's own addresses as its source.
+    case ownOutside = "own_outside"
     /// Conntrack can't say which flow it belongs to.
     case invalid
     /// The packet was to pass through the endpoint.

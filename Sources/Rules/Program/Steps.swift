@@ -73,20 +73,67 @@ extension [Expression] {
         ]
     }
 
-    /// The same of the packet itself, for what has no flow.
-    static func packetKey(_ digit: Int) -> Self {
+    /// What the transport header of a packet has in its first four bytes.
+    enum TransportStart {
+        /// Source port and destination port: TCP, UDP, SCTP.
+        case ports
+        /// Type and code (ICMP), or the start of the header of a protocol without ports. What follows
+        /// differs from packet to packet: the checksum of ICMP stands there.
+        case other
+
+        /// Where the part that takes the place of the destination port starts.
+        fileprivate var offset: UInt32 { self == .ports ? 2 : 0 }
+    }
+
+    /// The packet's own addresses, protocol and ports, for packets whose flow is not known.
+    ///
+    /// - Parameters:
+    ///   - digit: 4 or 6, the version of IP.
+    ///   - start: Which packets match, and what stands for their ports. `.ports` matches all, so it comes
+    ///     behind `.other`, which leaves out the protocols with ports. Both keys have two ports: `.other`
+    ///     has the first 16 bits of the transport header twice, since nftables compares whole keys.
+    /// - Returns: Expressions that put the key into the registers from the first one on.
+    static func packetKey(_ digit: Int, _ start: TransportStart) -> Self {
         let isV4 = digit == 4
         let words: UInt32 = isV4 ? 1 : 4
         let (offset, length): (UInt32, UInt32) = isV4 ? (12, 4) : (8, 16)
-        return (isV4 ? isIPv4 : isIPv6) + [
+        return (isV4 ? isIPv4 : isIPv6) + (start == .ports ? [] : hasNoPorts) + [
             .payload(.network, offset: offset, length: length, into: first),
             .payload(
                 .network, offset: offset + length, length: length, into: Register(word: words)),
             .meta(.layer4Protocol, into: Register(word: 2 * words)),
             .payload(.transport, offset: 0, length: 2, into: Register(word: 2 * words + 1)),
-            .payload(.transport, offset: 2, length: 2, into: Register(word: 2 * words + 2)),
+            .payload(
+                .transport, offset: start.offset, length: 2, into: Register(word: 2 * words + 2)),
         ]
     }
+
+    private static let hasNoPorts: Self = [UInt8]([6, 17, 132]).flatMap {
+        [.meta(.layer4Protocol, into: first), .compare(.notEqual, first, [$0])]
+    }
+
+    /// The input device is no Ethernet device (ARPHRD_ETHER of linux/if_arp.h).
+    static let isFromOtherDevice: Self = [
+        .meta(.inputDeviceType, into: first), .compare(.notEqual, first, [1, 0]),
+    ]
+
+    /// An Ethernet header is in front of the IP header.
+    ///
+    /// It is there on whatever an Ethernet device received. It is not on the copy of a multicast or
+    /// broadcast that the kernel gives back to the sender (`dev_loopback_xmit` in net/core/dev.c): then
+    /// `nft_payload_eval` finds no link-layer header, and the rule doesn't match. No IP packet has the
+    /// ethertype 0.
+    static let hasLinkHeader: Self = [
+        .payload(.link, offset: 12, length: 2, into: first), .compare(.notEqual, first, [0, 0]),
+    ]
+
+    /// A socket of a program sent the packet.
+    ///
+    /// The kernel's own sockets have no file, and so no user. No user has the number 2^32 - 1.
+    static let isFromProgram: Self = [
+        .meta(.socketUser, into: first),
+        .compare(.notEqual, first, UInt32.max.hostBytes),
+    ]
 }
 
 extension UInt32 {

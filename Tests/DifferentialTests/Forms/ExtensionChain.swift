@@ -57,7 +57,7 @@ struct ExtensionChain: Hashable {
         }
         let rest = ExtensionChain(headers: Array(headers[index...])).bytes(before: next)
         return PacketKey(
-            ipProtocol: Self.authentication, words: (UInt16(rest[0]) << 8 | UInt16(rest[1]), 0))
+            ipProtocol: Self.authentication, start: UInt16(rest[0]) << 8 | UInt16(rest[1]))
     }
 
     /// Why the host filter refuses a packet whose chain starts after some other headers, of which

@@ -4,7 +4,7 @@ import Policy
 /// What refused packets without a flow are kept by, beside their addresses.
 struct PacketKey {
     let ipProtocol: UInt8
-    /// The first four bytes behind the IP headers.
+    /// The ports; of a protocol without ports the first 16 bits behind the IP headers, twice.
     let words: (UInt16, UInt16)
 
     init(ipProtocol: UInt8, words: (UInt16, UInt16)) {
@@ -12,12 +12,17 @@ struct PacketKey {
         self.words = words
     }
 
+    init(ipProtocol: UInt8, start: UInt16) {
+        self.init(ipProtocol: ipProtocol, words: (start, start))
+    }
+
     init(_ flow: Flow) {
         ipProtocol = flow.ipProtocol.rawValue
+        let isICMP = flow.ipProtocol.isICMP
         words =
-            flow.ipProtocol.isICMP
-            ? (flow.destinationPort, 0)
-            : flow.ipProtocol.hasPorts ? (flow.sourcePort, flow.destinationPort) : (0, 0)
+            flow.ipProtocol.hasPorts
+            ? (flow.sourcePort, flow.destinationPort)
+            : isICMP ? (flow.destinationPort, flow.destinationPort) : (0, 0)
     }
 }
 
@@ -50,7 +55,8 @@ extension Flow {
         switch ipProtocol {
         case .tcp: 20
         case .udp, .icmp, .icmpv6: 8
-        case .sctp: 12
+        // With the type of the first chunk.
+        case .sctp: 16
         default: 0
         }
     }

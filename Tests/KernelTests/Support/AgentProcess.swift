@@ -12,11 +12,11 @@ final class AgentProcess: Sendable {
     private let pid: pid_t
     private let isGone = Mutex(false)
 
-    /// Starts it, with further options.
-    init(_ rig: Rig, _ options: [String] = []) throws {
+    /// Starts it, with further options, perhaps by another program that becomes the agent.
+    init(_ rig: Rig, _ options: [String] = [], under wrapper: [String] = []) throws {
         self.rig = rig
         pid = try Command.spawn(
-            [
+            wrapper + [
                 try Self.executable(), "agent", "--policies", rig.policies, "--namespaces",
                 rig.lab.namespaceFolder, "--host-namespace", rig.lab.fabricPath, "--state",
                 rig.state, "--socket", rig.folder + "/socket",
@@ -45,6 +45,15 @@ final class AgentProcess: Sendable {
             var status: CInt = 0
             try check("waitpid") { waitpid(pid, &status, 0) }
             isGone = true
+        }
+    }
+
+    /// Whether it has not ended by itself.
+    var isRunning: Bool {
+        isGone.withLock { isGone in
+            var status: CInt = 0
+            if !isGone, waitpid(pid, &status, WNOHANG) == pid { isGone = true }
+            return !isGone
         }
     }
 

@@ -92,7 +92,7 @@ enum Wire {
                 + [0, 0, 0, ipProtocol] + bytes)
     }
 
-    private static func complement(of bytes: [UInt8]) -> UInt16 {
+    static func complement(of bytes: [UInt8]) -> UInt16 {
         var sum: UInt32 = 0
         for index in stride(from: 0, to: bytes.count, by: 2) {
             let low = index + 1 < bytes.count ? bytes[index + 1] : 0

@@ -51,7 +51,7 @@ extension PolicySet {
         let isEgress = probe.direction == .egress
         if isEgress, endpoint.addresses.contains(probe.flow.destination) { return .loopback }
         let isOwn = endpoint.addresses.contains(probe.flow.source)
-        if isOwn != isEgress { return .refused(.spoofed) }
+        if isOwn != isEgress { return .refused(isEgress ? .spoofed : .ownOutside) }
         let verdict = verdict(
             for: probe.flow, at: endpoint, direction: probe.direction, in: topology)
         guard probe.flow.opensFlow else { return .refused(.invalid) }

@@ -1,8 +1,6 @@
+import AgentCore
 import NetTypes
-import Policy
 import Testing
-
-@testable import Agent
 
 /// Who may use a link-layer address does not depend on who says it last.
 @Suite struct LinkAddressClaimsTests {

@@ -1,21 +1,43 @@
-internal import NetTypes
+public import NetTypes
 
 /// The host end of a namespace's veth, and what the namespace says its own link-layer address is.
-struct VethEnd: Hashable, Sendable {
+public struct VethEnd: Hashable, Sendable {
     /// The veth: the namespace, its interface's index there and the host end's index.
-    struct Key: Hashable, Sendable, Codable {
-        let namespace: NamespaceID
-        let interface: Int32
-        let end: Int32
+    public struct Key: Hashable, Sendable, Codable {
+        public let namespace: NamespaceID
+        public let interface: Int32
+        public let end: Int32
+
+        /// - Parameters:
+        ///   - namespace: The namespace of the interface.
+        ///   - interface: The interface's index there.
+        ///   - end: The index of the host end.
+        public init(namespace: NamespaceID, interface: Int32, end: Int32) {
+            self.namespace = namespace
+            self.interface = interface
+            self.end = end
+        }
     }
 
-    let key: Key
+    public let key: Key
     /// What reports call the namespace.
-    let name: String
+    public let name: String
     /// The index of the bridge that the host end is a port of; the host end's own where it is none.
-    let segment: Int32
+    public let segment: Int32
     /// What the interface has now.
-    let current: [UInt8]
+    public let current: [UInt8]
+
+    /// - Parameters:
+    ///   - key: The veth.
+    ///   - name: What reports call the namespace.
+    ///   - segment: The index of the bridge that the host end is a port of, or its own.
+    ///   - current: What the interface has now, 6 bytes.
+    public init(key: Key, name: String, segment: Int32, current: [UInt8]) {
+        self.key = key
+        self.name = name
+        self.segment = segment
+        self.current = current
+    }
 }
 
 /// Which link-layer address each veth had first, and which it may use now.
@@ -26,27 +48,27 @@ struct VethEnd: Hashable, Sendable {
 /// from nobody, neither now nor from a veth that is made later.
 ///
 /// Holds one entry for each veth that is there, and only the host can make veths that end in its namespace.
-struct LinkAddressClaims: Hashable, Sendable, Codable {
+public struct LinkAddressClaims: Hashable, Sendable, Codable {
     /// A veth's addresses.
-    struct Entry: Hashable, Sendable, Codable {
-        let first: [UInt8]
+    public struct Entry: Hashable, Sendable, Codable {
+        public let first: [UInt8]
         /// The lower, the earlier it was seen.
-        let order: UInt64
+        public let order: UInt64
         /// What it may use: `first`, what it was changed to, or nothing.
-        var used: [UInt8]
+        public fileprivate(set) var used: [UInt8]
     }
 
     /// A veth that may not use the address that it has.
-    struct Refusal: Hashable, Sendable {
-        let address: [UInt8]
-        let claimant: String
-        let keeper: String
+    public struct Refusal: Hashable, Sendable {
+        public let address: [UInt8]
+        public let claimant: String
+        public let keeper: String
     }
 
     /// What is known behind a link: whether the address was seen anywhere but at this veth.
-    typealias Elsewhere = (_ address: [UInt8], _ end: VethEnd) -> Bool
+    public typealias Elsewhere = (_ address: [UInt8], _ end: VethEnd) -> Bool
 
-    private(set) var entries: [VethEnd.Key: Entry] = [:]
+    public private(set) var entries: [VethEnd.Key: Entry] = [:]
     private var next: UInt64 = 0
 
     /// An address on a broadcast domain.
@@ -55,13 +77,16 @@ struct LinkAddressClaims: Hashable, Sendable, Codable {
         let address: [UInt8]
     }
 
-    init() {}
+    /// Nothing is known yet.
+    public init() {}
 
     /// Whether a veth uses an address that it did not have first.
-    var hasChanges: Bool { entries.values.contains { !$0.used.isEmpty && $0.used != $0.first } }
+    public var hasChanges: Bool {
+        entries.values.contains { !$0.used.isEmpty && $0.used != $0.first }
+    }
 
     /// What a veth may use; nil for one that isn't known, empty where it may use none.
-    func address(of key: VethEnd.Key) -> [UInt8]? { entries[key]?.used }
+    public func address(of key: VethEnd.Key) -> [UInt8]? { entries[key]?.used }
 
     /// Takes in what veths there are and decides what each may use.
     ///
@@ -71,7 +96,7 @@ struct LinkAddressClaims: Hashable, Sendable, Codable {
     ///   - known: What an earlier agent let a veth use that there is no entry of.
     ///   - elsewhere: Asked for addresses only that a namespace changed to.
     /// - Returns: The veths that may not use what they have, by their host ends.
-    mutating func settle(
+    public mutating func settle(
         _ ends: [VethEnd], hosts: [Int32: Set<[UInt8]>], known: [VethEnd.Key: [UInt8]] = [:],
         elsewhere: Elsewhere
     ) -> [Refusal] {

@@ -1,14 +1,17 @@
 internal import Dispatch
 internal import Synchronization
 
-/// A thread of its own for what is written to tables, and for how long it is waited for.
+/// A thread of its own for work that may take long, and how long the loop waits for it.
 ///
-/// The kernel begins no transaction in a namespace while another one goes on there, and whoever is root in it can make
+/// What is written to tables is such work. The kernel begins no transaction in a namespace while another one goes on there, and whoever is root in it can make
 /// one that takes seconds. Two at a time hold up every namespace of the machine: `nfnetlink_rcv_batch` of
 /// net/netfilter/nfnetlink.c waits for a namespace's turn while it holds the lock of the whole subsystem. No signal ends
 /// that wait; so it is another thread's than the one that everything else depends on.
-final class TableWriter: Sendable {
-    private let queue = DispatchQueue(label: "ringfence.tables")
+final class BackgroundWorker: Sendable {
+    private let queue: DispatchQueue
+
+    /// - Parameter label: Names the thread for debuggers.
+    init(label: String) { queue = DispatchQueue(label: label) }
 
     /// What became of some work.
     private enum Stage<Outcome: Sendable>: Sendable {
@@ -76,6 +79,17 @@ final class TableWriter: Sendable {
             stage = .left
             return nil
         }
+    }
+
+    /// Has work done after all earlier work, and waits for nothing.
+    ///
+    /// - Parameters:
+    ///   - work: Is done on the worker's thread.
+    ///   - done: Is called there with the outcome.
+    func start<Outcome: Sendable>(
+        _ work: @escaping @Sendable () -> Outcome, done: @escaping @Sendable (Outcome) -> Void
+    ) {
+        queue.async { done(work()) }
     }
 
     /// Lets go of something on the writer's thread: to close a netlink socket of nf_tables is to wait for the namespace's

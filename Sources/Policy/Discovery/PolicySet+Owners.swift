@@ -1,0 +1,32 @@
+public import NetTypes
+
+/// Whose a namespace is by the claims of the tenants.
+public enum NamespaceOwner: Hashable, Sendable {
+    case tenant(String)
+    /// Several tenants claim it, sorted by name.
+    case contested([String])
+    case unclaimed
+}
+
+extension PolicySet {
+    /// Whose namespaces are, before anything is computed about their addresses.
+    ///
+    /// - Parameters:
+    ///   - namespaces: What was observed; the host's own namespace must not be among them.
+    ///   - announced: Claims beside those of the files, by tenant.
+    /// - Returns: The owner of each.
+    public func owners(
+        of namespaces: some Sequence<ObservedNamespace>,
+        announced: [String: [EndpointClaim]] = [:]
+    ) -> [NamespaceID: NamespaceOwner] {
+        var tenants = tenants
+        for (name, claims) in announced { tenants[name] = tenants[name]?.claiming(claims) }
+        let index = ClaimIndex(tenants.values)
+        return namespaces.reduce(into: [:]) { owners, namespace in
+            let names = Set(index.matches(namespace).map(\.tenant)).sorted()
+            owners[namespace.id] =
+                names.count > 1
+                ? .contested(names) : names.first.map { .tenant($0) } ?? .unclaimed
+        }
+    }
+}
