@@ -123,9 +123,12 @@ extension Agent {
     /// Tells the filter which addresses are the host's and which of its interfaces lead out of the host.
     private func setHostLink(_ filter: HostFilter) throws(BPFError) {
         let interfaces = host.flatMap { observed[$0] }?.interfaces ?? []
+        let id = ObjectIdentifier(filter)
+        if let hostLink, hostLink.filter == id, hostLink.interfaces == interfaces { return }
         try filter.setHost(
             addresses: interfaces.flatMap(\.addresses),
             uplinks: interfaces.filter(\.isUplink).map(\.index))
+        hostLink = (id, interfaces)
     }
 
     /// Which addresses belong to one endpoint alone, and which to several.

@@ -119,6 +119,8 @@ public actor Agent {
     var hostFilterProblem: String?
     var senders: Senders?
     var posts: [Post: NamespaceID]?
+    /// The host's interfaces as they were last told to a host filter.
+    var hostLink: (filter: ObjectIdentifier, interfaces: [ObservedInterface])?
     var guarded: Set<NamespaceID> = []
     /// Endpoints whose state the host filter has not taken yet.
     var unfollowed: Set<NamespaceID> = []

@@ -37,7 +37,8 @@ final class Shares {
 
     /// Gives a number that is to be another endpoint's the whole rate of control messages again.
     func clearRates(of number: UInt32) {
-        for index in [RF_USAGE_CONTROL, RF_USAGE_GROUPS].compactMap({ index(number, $0) }) {
+        let rates = [RF_USAGE_CONTROL, RF_USAGE_GROUPS, RF_USAGE_QUERIES]
+        for index in rates.compactMap({ index(number, $0) }) {
             add(-Int64(truncatingIfNeeded: cbpf_count(memory.start + index)), at: index)
         }
     }
