@@ -17,6 +17,10 @@ public struct AgentConfiguration: Sendable {
     public var hostFilterAttachment = HostFilterAttachment.auto
     /// Where the BPF file system is, or is to be mounted.
     public var bpfFileSystem = "/sys/fs/bpf"
+    /// How long the host filter's maps have to be far too large before they shrink.
+    package var shrinkPatience = Duration.seconds(60)
+    /// How long an earlier agent may take to end: a stop waits 10 s for what is being written.
+    package var claimPatience = Duration.seconds(15)
     /// The bits of a packet's mark in which the host filter tells who sent it.
     public var identityMask: UInt32 = 0xffff_0000
 
