@@ -282,8 +282,8 @@ let package = Package(
         .testTarget(
             name: "KernelTests",
             dependencies: [
-                "Agent", "Audit", "CLinux", "HostFilter", "Lab", "Linux", "NetTypes", "Nftables",
-                "Policy", "Reports", "Rules", "Verifier",
+                "Agent", "Audit", "CLinux", "HostFilter", "HostRules", "Lab", "Linux", "NetTypes",
+                "Nftables", "Policy", "Reports", "Rules", "Verifier",
                 .product(name: "Logging", package: "swift-log"),
             ],
             swiftSettings: shell),

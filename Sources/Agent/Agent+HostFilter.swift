@@ -262,7 +262,8 @@ extension Agent {
             .init(
                 root: configuration.bpfFileSystem, host: host?.inode ?? 0,
                 identityMask: configuration.identityMask,
-                attachment: .init(rawValue: configuration.hostFilterAttachment.rawValue) ?? .auto),
+                attachment: .init(rawValue: configuration.hostFilterAttachment.rawValue) ?? .auto,
+                most: configuration.mostOfHostFilter),
             need: need)
         hostFilter = filter
         guarded = Set(observed.keys.filter { filter.knownNumber(of: $0) != nil })

@@ -68,9 +68,7 @@ extension Agent {
         do throws(BPFError) {
             return try filter.apply(entries, to: id)
         } catch {
-            guard let need = error.need, Capacity.most.shortage(for: need) == nil else {
-                throw error
-            }
+            guard let need = error.need, filter.capacity(for: need) != nil else { throw error }
             try grow(filter, for: need)
             return try filter.apply(entries, to: id)
         }
@@ -84,11 +82,11 @@ extension Agent {
             for state in compilation.states.values {
                 let next = all + HostEntries(state, senders: senders).size
                 // What can't be held with the others is refused where it is written.
-                if Capacity.most.shortage(for: next) == nil { all = next }
+                if filter.capacity(for: next) != nil { all = next }
             }
             need = need.union(all)
         }
-        try resize(filter, to: filter.capacity.grown(for: need))
+        try resize(filter, to: filter.capacity(for: need) ?? filter.capacity)
     }
 
     private func resize(_ filter: HostFilter, to target: Capacity) throws(BPFError) {

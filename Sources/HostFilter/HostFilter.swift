@@ -32,11 +32,14 @@ public final class HostFilter {
         public var identityMask: UInt32
         /// How the programs come to the veths.
         public var attachment: Attachment
+        /// How large the maps may become.
+        public var most: Capacity
 
         public init(
             root: String = "/sys/fs/bpf", host: UInt64, identityMask: UInt32 = 0xffff_0000,
-            attachment: Attachment = .auto
+            attachment: Attachment = .auto, most: Capacity = .most
         ) {
+            self.most = most
             self.root = root
             self.host = host
             self.identityMask = identityMask

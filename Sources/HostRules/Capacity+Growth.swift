@@ -55,8 +55,11 @@ extension Capacity {
     }
 
     /// The same with no map above its maximum.
-    public var limited: Capacity {
-        replacing(by: Self.most) { path, most in self[keyPath: path] > most }
+    ///
+    /// - Parameter most: The maximum of each map.
+    /// - Returns: The smaller of both in each map.
+    public func limited(to most: Capacity = .most) -> Capacity {
+        replacing(by: most) { path, most in self[keyPath: path] > most }
     }
 
     public static func + (left: Capacity, right: Capacity) -> Capacity {

@@ -53,7 +53,7 @@ public struct Capacity: Hashable, Sendable {
             capacity.own, min(capacity.endpoints * Self.addressShare, Self.mostAddresses))
         capacity.peers = max(capacity.peers, Self.leastPeers)
         capacity.networks = max(capacity.networks, Self.leastPeers)
-        return capacity.limited
+        return capacity.limited()
     }
 
     /// `Topology.mostAddressesOfOne`.

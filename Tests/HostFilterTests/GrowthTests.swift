@@ -57,8 +57,7 @@ import Testing
         try bench.filter.resize(to: Capacity())
         #expect(bench.filter.capacity.admissions >= 3 * room)
         try bench.crowd(1)
-        let small = bench.filter.capacity.shrunk(for: bench.filter.load)
-        try bench.filter.resize(to: small)
+        try bench.filter.resize(to: Capacity())
         #expect(bench.filter.capacity.admissions <= room)
         #expect(try bench.refusal(of: answer, .ingress) == nil)
     }

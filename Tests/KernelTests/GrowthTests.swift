@@ -1,5 +1,6 @@
 import Agent
 import Foundation
+import HostRules
 import Lab
 import Linux
 import NetTypes
@@ -38,6 +39,48 @@ extension KernelTests {
                     try await letTrafficFlow()
                     try await traffic.judge(by: agent, mode, "\(Self.most) admissions")
                 }
+            }
+        }
+
+        @Test(arguments: modes)
+        func `what exceeds the maximum is refused as a whole, and is not called enforced`(
+            _ mode: HostFilterMode
+        ) async throws {
+            try await Rig.with { rig in
+                try rig.prepareGrowth()
+                func configure(_ configuration: inout AgentConfiguration) {
+                    configuration.hostFilter = mode
+                    configuration.bpfFileSystem = rig.bpf
+                    configuration.mostOfHostFilter.admissions = 3000
+                }
+                try await rig.withAgent(configure) { agent in
+                    let traffic = try GrowthTraffic(in: rig)
+                    let before = await agent.generation()
+                    try await agent.change { try rig.admit(8000) }
+                    let status = await agent.status()
+                    #expect(status.agent.generation > before)
+                    for endpoint in status.endpoints {
+                        #expect(endpoint.state == .dirty)
+                        #expect(endpoint.generation == before)
+                        #expect(endpoint.lastError?.contains("3000 at most") == true)
+                    }
+                    // Others are followed meanwhile, and what was in force stays so.
+                    try await agent.follow { try rig.admit(400) }
+                    try await agent.expectEnforced()
+                    let generations = await agent.status().endpoints.map(\.generation)
+                    #expect(generations.allSatisfy { $0 ?? 0 > before })
+                    try await agent.change { try rig.admit(8000) }
+                    try await traffic.judge(by: agent, mode, "too much")
+                }
+                // The next agent finds the state that the filter took last.
+                let agent = try RunningAgent(rig, configure)
+                try await wait(for: "the endpoints") {
+                    await agent.status().endpoints.map(\.state) == [.dirty, .dirty]
+                }
+                try rig.admit(4)
+                try await agent.settle()
+                try await agent.expectEnforced()
+                try await agent.stop()
             }
         }
 

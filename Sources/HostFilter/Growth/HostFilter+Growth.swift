@@ -173,7 +173,7 @@ struct Resizing {
     ///   - filter: Whose maps they are.
     ///   - target: The sizes that are wanted.
     init(of filter: HostFilter, to target: Capacity) {
-        let enough = target.union(filter.load).union(Capacity().withHeadroom).limited
+        let enough = target.union(filter.load).union(Capacity().withHeadroom).limited()
         let now = Maps.sizes(filter.capacity)
         changed = Maps.sizes(enough).filter { now[$0.key] != $0.value }
         (slots, moved) = Self.compact(filter.slots, to: enough.rules)

@@ -26,7 +26,7 @@ extension HostFilter {
 
     private func requireRoom(_ need: Capacity) throws(BPFError) {
         guard let short = capacity.shortage(for: need) else { return }
-        let most = Capacity.most.shortage(for: need)
+        let most = configuration.most.shortage(for: need)
         throw BPFError(
             "find room in map \(short.map) of the host filter: it needs \(short.entries) entries, "
                 + (most.map { "and can have \($0.capacity) at most: name fewer peers or ports" }
@@ -45,6 +45,15 @@ extension HostFilter {
             endpoints: min(endpoints + resting.count, mostNumbers), own: addresses,
             flows: Capacity.flows(neededBy: endpoints))
         return capacity.shortage(for: need) == nil ? nil : need
+    }
+
+    /// Larger maps for a need, if they may be so large.
+    ///
+    /// - Parameter need: How many entries each map has to hold.
+    /// - Returns: Nil where the maximum is exceeded.
+    public func capacity(for need: Capacity) -> Capacity? {
+        guard configuration.most.shortage(for: need) == nil else { return nil }
+        return capacity.grown(for: need).limited(to: configuration.most.union(capacity))
     }
 
     /// What the maps hold now; the flow table is made for so many endpoints.
