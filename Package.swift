@@ -270,7 +270,7 @@ let package = Package(
             name: "AgentCoreTests", dependencies: ["AgentCore", "NetTypes", "Policy"],
             swiftSettings: shell),
         .testTarget(
-            name: "AgentTests", dependencies: ["Agent", "Linux", "NetTypes", "Policy"],
+            name: "AgentTests", dependencies: ["Agent", "Linux", "NetTypes", "Policy", "Rules"],
             swiftSettings: shell),
         .testTarget(
             name: "StoreTests",
@@ -282,8 +282,8 @@ let package = Package(
         .testTarget(
             name: "KernelTests",
             dependencies: [
-                "Agent", "Audit", "CLinux", "Lab", "Linux", "NetTypes", "Nftables", "Policy",
-                "Reports", "Rules", "Verifier",
+                "Agent", "Audit", "CLinux", "HostFilter", "HostRules", "Lab", "Linux", "NetTypes",
+                "Nftables", "Policy", "Reports", "Rules", "Verifier",
                 .product(name: "Logging", package: "swift-log"),
             ],
             swiftSettings: shell),

@@ -236,9 +236,14 @@ static __always_inline int check_control_to(
         return RF_FORWARDED;
     switch (packet->type) {
     case MLD_QUERY:
-        if (packet->hop_limit == 1)
-            return RF_ADMITTED;
-        break;
+        if (packet->hop_limit != 1)
+            break;
+        return is_hosts(skb, sender) ||
+                       is_within_rate(
+                           endpoint->number, RF_USAGE_QUERIES, bpf_ktime_get_coarse_ns(),
+                           RF_QUERY_INTERVAL, RF_QUERY_BURST)
+                   ? RF_ADMITTED
+                   : RF_MULTICAST;
     case ROUTER_ADVERTISEMENT:
         is_router = is_hosts(skb, sender) ||
                     (!sender && bpf_map_lookup_elem(&uplinks, &interface));

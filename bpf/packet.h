@@ -35,6 +35,12 @@
 #define SCTP_INIT 1
 #define DCCP_REQUEST 0
 
+// Options of IPv4: RFC 791, 3.1.
+#define OPTION_END 0
+#define OPTION_NONE 1
+#define OPTION_LOOSE_ROUTE 131
+#define OPTION_STRICT_ROUTE 137
+
 /// How many IPv6 extension headers are followed.
 #define EXTENSION_HEADERS 8
 
@@ -279,6 +285,30 @@ static __always_inline int read_transport(
     return RF_ADMITTED;
 }
 
+/// Whether the options of an IPv4 header send it to another destination later: a loose or a strict
+/// source route (RFC 791, 3.1), or options that can't be read.
+static __noinline int has_source_route(struct __sk_buff *skb, __u32 offset, __u32 length)
+{
+    __u8 options[64] ALIGNED = {};
+    __u32 at = 0;
+    if (length < 4 || length > 40 || bpf_skb_load_bytes(skb, offset, options, length))
+        return 1;
+    for (int count = 0; count < 40 && at < length; count++) {
+        __u8 kind = options[at & 63];
+        if (kind == OPTION_END)
+            return 0;
+        if (kind == OPTION_NONE) {
+            at++;
+            continue;
+        }
+        __u8 size = options[(at + 1) & 63];
+        if (kind == OPTION_LOOSE_ROUTE || kind == OPTION_STRICT_ROUTE || size < 2)
+            return 1;
+        at += size;
+    }
+    return 0;
+}
+
 /// Reads an IPv4 packet that starts at an offset; gives a reason to refuse it.
 __noinline int read_v4(
     struct __sk_buff *skb, struct packet *packet, __u32 offset, int is_quoted)
@@ -308,6 +338,8 @@ __noinline int read_v4(
         if (total < size)
             return RF_MALFORMED;
     }
+    if (size > 20 && !is_quoted && has_source_route(skb, offset + 20, size - 20))
+        return RF_EXTENSION;
     __u16 fragment = header[6] << 8 | header[7];
     packet->fragment_offset = fragment & 0x1fff;
     packet->is_fragment = (fragment & 0x3fff) != 0;

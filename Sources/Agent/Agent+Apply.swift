@@ -193,22 +193,26 @@ extension Agent {
     ) {
         let clock = ContinuousClock()
         let start = clock.now
+        let late = unfollowed
         applyHostFilter(to: ids)
         let end = clock.now
+        // A retry that brought nothing into force is no generation.
+        let followed = late.subtracting(unfollowed).union(ids)
+        guard !followed.isEmpty || ledger.generation == 0 || compileTime > .zero else { return }
         beginGeneration()
-        for id in ids where guarded.contains(id) && hostFilterProblem == nil {
+        for id in followed where isFollowed(id) {
             removeTable(of: id)
             outsideGenerations[id] = ledger.generation
         }
         lastApply = ApplyStatus(
-            finished: self.clock(), changedEndpoints: ids.count,
+            finished: self.clock(), changedEndpoints: followed.count,
             readMilliseconds: readTime.milliseconds, compileMilliseconds: compileTime.milliseconds,
             applyMilliseconds: (end - start).milliseconds)
         if let lastApply { noteGeneration(lastApply, takeNews()) }
         logger.info(
             "generation \(ledger.generation)",
             metadata: [
-                "endpoints": "\(ids.count)", "compile": "\(compileTime)",
+                "endpoints": "\(followed.count)", "compile": "\(compileTime)",
                 "host filter": "\(end - start)",
             ])
         saveSoon()

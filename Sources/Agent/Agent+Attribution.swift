@@ -104,7 +104,7 @@ extension Agent {
         }
     }
 
-    /// Whether one of the addresses is nobody's because several claim it.
+    /// Whether one of the addresses belongs to no endpoint because several claim it.
     private func isContested(_ flow: RefusedFlow) -> Bool {
         compilation.topology.conflicts.contains { conflict in
             guard let address = conflict.address,
@@ -123,7 +123,7 @@ extension Agent {
     ///   - address: The address on the wire.
     ///   - id: The namespace that stood there, where that is known otherwise than by the address.
     ///   - isForged: Whether the address is not that of who stood there.
-    ///   - isBookFull: Whether there are so many pairs that strangers are no longer told apart.
+    ///   - isBookFull: Whether the totals are at their limit, so that strangers are counted together.
     /// - Returns: The end as reports show it, and the party that totals count it for.
     private func end(
         _ address: IPAddress, at id: NamespaceID?, isForged: Bool = false, isBookFull: Bool
@@ -156,7 +156,7 @@ extension Agent {
 }
 
 extension RefusalReason {
-    /// Whether a packet is refused because it came from somebody else than its source address says.
+    /// Whether a packet is refused because its source address is not the sender's.
     fileprivate var forgesSource: Bool {
         switch self {
         case .spoofed, .spoofedLinkAddress, .identity, .arp, .neighbourDiscovery: true
@@ -165,7 +165,7 @@ extension RefusalReason {
     }
 }
 
-// Whoever takes an address over answers for what is refused from then on, and for nothing before.
+// The new owner of an address answers for what is refused from then on, and for nothing before.
 extension Agent {
     /// Reads what was refused of addresses that change hands, while it is still known whose they were.
     func readRefusals(beforeChangeTo topology: Topology) {
@@ -179,7 +179,7 @@ extension Agent {
             })
         guard !moved.isEmpty else { return }
         for id in ledger.book.endpoints(concerning: moved).union(loggingEndpoints) {
-            readRefusals(of: id)
+            readRefusals(of: id, makesRoom: false)
         }
     }
 

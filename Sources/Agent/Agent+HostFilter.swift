@@ -18,6 +18,8 @@ extension Agent {
     ///   where has changed.
     func applyHostFilter(to ids: some Sequence<NamespaceID>) {
         guard configuration.hostFilter != .off else { return }
+        let ids = Array(ids)
+        for id in ids { notFollowed[id]?.due = .now }
         do throws(BPFError) {
             try follow(ids)
             hostFilterProblem = nil
@@ -26,7 +28,7 @@ extension Agent {
                 logger.error("the host filter is not in its new state: \(error)")
             }
             hostFilterProblem = "\(error)"
-            retryAt = ContinuousClock.now + .seconds(1)
+            retryAt = min(retryAt ?? hostFilterRetry, hostFilterRetry)
         }
     }
 
@@ -85,22 +87,29 @@ extension Agent {
         var failure: BPFError?
         for id in unfollowed.sorted() {
             guard let state = compilation.states[id] else { continue }
+            if let refusal = refusal(of: id) {
+                failure = failure ?? refusal
+                continue
+            }
             let before = heldByHostFilter[id]
             // What is refused half-way has left something that has to be taken away one day.
             heldByHostFilter[id] = before ?? state.rules
             do throws(BPFError) {
-                let counts = try filter.apply(HostEntries(state, senders: senders), to: id)
+                let counts = try write(HostEntries(state, senders: senders), to: id, filter)
                 heldByHostFilter[id] = state.rules
                 unfollowed.remove(id)
+                notFollowed[id] = nil
                 carry(
                     Carried(
                         layer: .hostFilter, endpoint: endpointName(id), counts,
                         of: before ?? state.rules))
                 guardedNames[id] = endpointName(id)
             } catch {
+                noteNotFollowed(id, error)
                 failure = failure ?? error
             }
         }
+        notFollowed = notFollowed.filter { unfollowed.contains($0.key) }
         return failure
     }
 
@@ -123,9 +132,12 @@ extension Agent {
     /// Tells the filter which addresses are the host's and which of its interfaces lead out of the host.
     private func setHostLink(_ filter: HostFilter) throws(BPFError) {
         let interfaces = host.flatMap { observed[$0] }?.interfaces ?? []
+        let id = ObjectIdentifier(filter)
+        if let hostLink, hostLink.filter == id, hostLink.interfaces == interfaces { return }
         try filter.setHost(
             addresses: interfaces.flatMap(\.addresses),
             uplinks: interfaces.filter(\.isUplink).map(\.index))
+        hostLink = (id, interfaces)
     }
 
     /// Which addresses belong to one endpoint alone, and which to several.
@@ -218,8 +230,15 @@ extension Agent {
         return try outcome.get()
     }
 
+    /// The host filter, with room for the endpoints that there are.
     private func openHostFilter() throws(BPFError) -> HostFilter {
-        if let hostFilter { return hostFilter }
+        let filter: HostFilter
+        if let hostFilter { filter = hostFilter } else { filter = try makeHostFilter() }
+        makeRoom(filter)
+        return filter
+    }
+
+    private func makeHostFilter() throws(BPFError) -> HostFilter {
         // Numbers don't matter for the size.
         var provisional: [UInt32: [IPAddress]] = [:]
         for (index, endpoint) in compilation.topology.endpoints.enumerated() {
@@ -232,7 +251,8 @@ extension Agent {
             .init(
                 root: configuration.bpfFileSystem, host: host?.inode ?? 0,
                 identityMask: configuration.identityMask,
-                attachment: .init(rawValue: configuration.hostFilterAttachment.rawValue) ?? .auto),
+                attachment: .init(rawValue: configuration.hostFilterAttachment.rawValue) ?? .auto,
+                most: configuration.mostOfHostFilter),
             need: need)
         hostFilter = filter
         guarded = Set(observed.keys.filter { filter.knownNumber(of: $0) != nil })
@@ -265,6 +285,7 @@ extension Agent {
             logger.error("flows of the host filter: \(error)")
         }
         recheckLinkAddresses()
+        shrinkHostFilter(hostFilter, now)
     }
 }
 

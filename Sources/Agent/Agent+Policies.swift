@@ -247,12 +247,13 @@ extension Agent {
     /// Takes what was in force when the last agent stopped, so that what lies in the directory now
     /// is a change to it, as it would have been had that agent gone on.
     func takeKeptPolicies() {
-        let kept = acceptedFiles.read()
+        let (kept, replaced) = readKept()
         guard !kept.isEmpty else { return }
-        noteFiles(inputs.take(kept.mapValues { .bytes($0) }, at: clock()))
+        let taken = inputs.take(kept.mapValues { .bytes($0) }, at: clock())
+        noteFiles(taken)
+        keep(taken.filter { replaced.contains($0.key) })
         // They were in force before.
         fileChanges = []
-        snapshot = watcher.directory.snapshot()
         var changes: [String: PolicyInputs.Content] = [:]
         let paths = Set(snapshot.files.keys).union(snapshot.problems.keys).union(kept.keys)
         for path in paths where snapshot.files[path]?.bytes != kept[path] || kept[path] == nil {
@@ -263,6 +264,49 @@ extension Agent {
         }
         take(changes, readTime: .zero)
         snapshot.forgetBytes()
+    }
+
+    /// What is kept, and of files whose copy is damaged what they say now: others may need it.
+    private func readKept() -> (files: [String: [UInt8]], replaced: Set<String>) {
+        let kept: AcceptedFiles.Kept
+        do throws(SystemError) {
+            kept = try acceptedFiles.read()
+        } catch {
+            logger.error("what was in force can't be read: \(error)")
+            return ([:], [])
+        }
+        guard !kept.files.isEmpty || !kept.damaged.isEmpty else { return ([:], []) }
+        snapshot = watcher.directory.snapshot()
+        var files = kept.files
+        for (path, damage) in kept.damaged {
+            guard let present = snapshot.files[path]?.bytes else {
+                // A copy of a file that is gone is nothing to be missed.
+                if snapshot.problems[path] != nil { noteDamage(damage, of: path) }
+                continue
+            }
+            noteDamage(damage, of: path)
+            files[path] = present
+        }
+        return (files, Set(kept.damaged.keys))
+    }
+
+    /// Tells of kept state that was damaged.
+    ///
+    /// - Parameters:
+    ///   - damage: What was found, and what follows.
+    ///   - path: The policy file that it is a copy of.
+    func noteDamage(_ damage: Diagnostic, of path: String? = nil) {
+        logger.error("\(damage)")
+        damagedState.append((damage, path))
+    }
+
+    /// Kept state that was damaged, as long as something is missing because of it.
+    var damages: [Diagnostic] {
+        damagedState.filter { _, path in
+            guard let path else { return true }
+            return inputs.accepted.files[path] == nil || inputs.errors[path] != nil
+        }
+        .map(\.damage)
     }
 
     /// Keeps what is in force for the next start, once the kernel has it.

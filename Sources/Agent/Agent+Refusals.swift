@@ -74,7 +74,12 @@ extension Agent {
         for id in holdings.keys { readRefusals(of: id) }
     }
 
-    func readRefusals(of id: NamespaceID) {
+    /// Takes what an endpoint's table has refused into the book.
+    ///
+    /// - Parameters:
+    ///   - id: The endpoint.
+    ///   - makesRoom: Whether a crowded set is emptied, for which other writes to the table wait.
+    func readRefusals(of id: NamespaceID, makesRoom: Bool = true) {
         guard let tenure = tenures[id], holdings[id]?.state != nil else { return }
         guard isAtRest(id) else {
             watchedRefusals[id] = .now + Self.readingInterval
@@ -86,7 +91,7 @@ extension Agent {
             let counts = try tenure.table.refusals()
             guard takeRefusals(counts, of: id) else { return }
             watchedRefusals[id] = ContinuousClock.now + Self.readingInterval
-            if counts.refused.count > (isHeldUp ? Self.throng : Self.crowd) {
+            if makesRoom, counts.refused.count > (isHeldUp ? Self.throng : Self.crowd) {
                 forget(counts, of: id, tenure)
             }
         } catch {

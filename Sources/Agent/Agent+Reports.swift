@@ -122,7 +122,7 @@ extension Agent {
                 policies: policies.files.values.reduce(0) { $0 + $1.policyCount },
                 rules: policies.files.values.reduce(0) { $0 + $1.rules.count },
                 tenants: policies.tenants.count,
-                errors: inputs.diagnostics + [lostDirectory].compactMap(\.self)),
+                errors: inputs.diagnostics + damages + [lostDirectory].compactMap(\.self)),
             endpoints: (compilation.topology.endpoints.map(status) + refusedClaims).sorted {
                 ($0.tenant, $0.name) < ($1.tenant, $1.name)
             },
@@ -144,13 +144,13 @@ extension Agent {
 
     func status(_ endpoint: Endpoint) -> EndpointStatus {
         let holding = holdings[endpoint.id]
-        let problem = waiting(endpoint.id) ?? holding?.problem
+        let refused = hostFilterProblem(of: endpoint.id)
+        let problem = waiting(endpoint.id) ?? holding?.problem ?? refused
         let state: EndpointStatus.State =
             if problem != nil {
                 .dirty
             } else if configuration.hostFilter == .only {
-                guarded.contains(endpoint.id) && hostFilterProblem == nil
-                    && pastTheHost(endpoint.id).isEmpty ? .enforced : .unknown
+                isFollowed(endpoint.id) && pastTheHost(endpoint.id).isEmpty ? .enforced : .unknown
             } else if holding?.presence != .owned {
                 .unknown
             } else if compilation.errors[endpoint.id] != nil {
@@ -163,10 +163,15 @@ extension Agent {
         return EndpointStatus(
             name: endpoint.name, tenant: endpoint.tenant, state: state,
             addresses: endpoint.addresses,
-            generation: holding?.presence == .owned
-                ? holding?.generation : outsideGenerations[endpoint.id],
+            generation: refused == nil
+                ? generation(holding, endpoint.id)
+                : notFollowed[endpoint.id]?.generation,
             lastError: problem ?? compilation.errors[endpoint.id]?.description
                 ?? unguarded(endpoint.id))
+    }
+
+    private func generation(_ holding: Holding?, _ id: NamespaceID) -> UInt64? {
+        holding?.presence == .owned ? holding?.generation : outsideGenerations[id]
     }
 
     /// Why the host filter does not see all of an endpoint though it should.

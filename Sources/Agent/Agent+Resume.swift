@@ -56,6 +56,15 @@ extension Agent {
         let tables: Set<NamespaceID>
     }
 
+    private func keptCheckpoint() -> Checkpoint? {
+        do throws(SealedFile.Damage) {
+            return try checkpointFile.read()
+        } catch {
+            noteDamage(checkpointFile.file.setAside(error.reason, "this start reads everything"))
+            return nil
+        }
+    }
+
     /// Enters the namespaces and finds out whether anything is not as it was when all was right;
     /// nil where everything has to be read.
     ///
@@ -63,7 +72,7 @@ extension Agent {
     /// for whether anybody changed a ruleset since. So it is known that everything is in force
     /// before the policies are parsed.
     func resume() -> Resumption? {
-        guard configuration.hostFilter == .off, let checkpoint = checkpointFile.read(),
+        guard configuration.hostFilter == .off, let checkpoint = keptCheckpoint(),
             checkpoint.origin == Checkpoint.currentOrigin, checkpoint.covers(clock())
         else { return nil }
         let left = Dictionary(checkpoint.tables.map { ($0.id, $0) }) { $1 }

@@ -1,5 +1,6 @@
 internal import Dispatch
 internal import Glibc
+internal import HostFilter
 internal import Linux
 internal import Logging
 public import ServiceLifecycle
@@ -13,7 +14,9 @@ extension Agent: Service {
         // Dispatch opens what its timers need when the first one is set, and ends the process where it can't.
         await Self.openDispatchTimers()
         let finished = startThread()
+        let claim: HostFilterLock?
         do {
+            claim = try await claimHostFilter()
             try await start()
             try? await gracefulShutdown()
             await finish()
@@ -23,6 +26,7 @@ extension Agent: Service {
         }
         loop.stop()
         await finished.value
+        withExtendedLifetime(claim) {}
     }
 
     /// Looks at everything again, as after a SIGHUP, and ends when what differed is written.

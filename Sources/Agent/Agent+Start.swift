@@ -100,18 +100,19 @@ extension Agent {
     }
 
     private func readLedger() {
-        do throws(LedgerError) {
+        if let damage = announced.damage { noteDamage(damage) }
+        do throws(SealedFile.Damage) {
             if let kept = try ledgerFile.read() { ledger = kept }
             guards = guards.resumed(in: Checkpoint.boot)
-            // An agent that was killed wrote these after its last ledger.
-            let found = journal.read(after: ledger.journalEntry ?? 0)
-            for entry in found.carried { ledger.carry(entry) }
-            unfinished = found.unfinished
-            ledger.journalEntry = journal.last
         } catch {
-            logger.error("\(error); counting starts again")
-            ledgerFile.setAside()
+            noteDamage(ledgerFile.file.setAside(error.reason, "counting starts again"))
         }
+        // An agent that was killed wrote these after its last ledger.
+        let found = journal.read(after: ledger.journalEntry ?? 0)
+        if let damage = found.damage { noteDamage(damage) }
+        for entry in found.carried { ledger.carry(entry) }
+        unfinished = found.unfinished
+        ledger.journalEntry = journal.last
     }
 
     func save() {

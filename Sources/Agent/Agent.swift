@@ -119,11 +119,17 @@ public actor Agent {
     var hostFilterProblem: String?
     var senders: Senders?
     var posts: [Post: NamespaceID]?
+    /// The host's interfaces as they were last told to a host filter.
+    var hostLink: (filter: ObjectIdentifier, interfaces: [ObservedInterface])?
     var guarded: Set<NamespaceID> = []
     /// Link-layer addresses that namespaces have and may not use.
     var linkAddressConflicts: [ConflictStatus] = []
     /// Endpoints whose state the host filter has not taken yet.
     var unfollowed: Set<NamespaceID> = []
+    /// Those of them that it refused.
+    var notFollowed: [NamespaceID: NotFollowed] = [:]
+    /// Since when its maps have been far too large.
+    var oversizedSince: ContinuousClock.Instant?
     /// What guarded endpoints are called in counts, for when they are gone.
     var guardedNames: [NamespaceID: EndpointName] = [:]
     /// The generation that each endpoint is in where the host filter is the only layer.
@@ -151,6 +157,8 @@ public actor Agent {
     /// Accepted files of the start, which are kept when the kernel is in order.
     var unkept: [String: [UInt8]?] = [:]
     var ledgerError: String?
+    /// Kept state that was damaged, each with the policy file that it is a copy of.
+    var damagedState: [(damage: Diagnostic, path: String?)] = []
     var saveAt: ContinuousClock.Instant?
     /// How often the ledger may be written in haste.
     var ledgerPace = Pace(factor: 4, least: .zero)

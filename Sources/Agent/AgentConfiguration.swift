@@ -1,3 +1,5 @@
+package import HostRules
+
 /// Where the agent looks and what it keeps.
 public struct AgentConfiguration: Sendable {
     /// The directory of policy files.
@@ -17,6 +19,12 @@ public struct AgentConfiguration: Sendable {
     public var hostFilterAttachment = HostFilterAttachment.auto
     /// Where the BPF file system is, or is to be mounted.
     public var bpfFileSystem = "/sys/fs/bpf"
+    /// How large the host filter's maps may become.
+    package var mostOfHostFilter = Capacity.most
+    /// How long the host filter's maps have to be far too large before they shrink.
+    package var shrinkPatience = Duration.seconds(60)
+    /// How long an earlier agent may take to end: a stop waits 10 s for what is being written.
+    package var claimPatience = Duration.seconds(15)
     /// The bits of a packet's mark in which the host filter tells who sent it.
     public var identityMask: UInt32 = 0xffff_0000
 

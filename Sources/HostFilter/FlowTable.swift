@@ -29,8 +29,8 @@ final class FlowTable {
     }
 
     /// The sizes of its maps.
-    static func sizes(flows: Int) -> [(name: String, count: Int)] {
-        [("flow_tags", buckets(flows: flows)), ("flows", 2 * flows), ("flow_seeds", 1)]
+    static func sizes(flows: Int) -> [String: Int] {
+        ["flow_tags": buckets(flows: flows), "flows": 2 * flows, "flow_seeds": 1]
     }
 
     static func buckets(flows: Int) -> Int { 2 * flows / (wordsPerBucket * tagsPerWord) }
@@ -130,6 +130,66 @@ final class FlowTable {
         }
     }
 
+    /// Every flow that is not over, by its place.
+    func flows() throws(BPFError) -> [(place: UInt32, flow: rf_flow)] {
+        var flows: [(place: UInt32, flow: rf_flow)] = []
+        let words = try Mapping(tags, as: UInt64.self, PROT_READ)
+        for index in 0..<tags.capacity * Self.wordsPerBucket {
+            let tags = cbpf_tags(words.start + index)
+            for lane in 0..<Self.tagsPerWord where tags != 0 {
+                let tag = tags >> UInt64(lane * Int(RF_TAG_BITS)) & 0xffff
+                let isOver = tag == RF_GONE || tag == RF_GONE + 1
+                let place = UInt32(index * Self.tagsPerWord + lane)
+                guard tag != 0, tag != RF_TAKEN, !isOver, let flow = try flow(at: place) else {
+                    continue
+                }
+                flows.append((place, flow))
+            }
+        }
+        return flows
+    }
+
+    /// What stands in a place.
+    func flow(at place: UInt32) throws(BPFError) -> rf_flow? { try places.value(of: place) }
+
+    func set(_ flow: rf_flow, at place: UInt32) throws(BPFError) {
+        try places.set(flow, for: place)
+    }
+
+    /// Looks at the tags, which count as the agent's memory as long as it does.
+    func withTags<Outcome>(
+        _ body: (UnsafeMutablePointer<UInt64>) throws(BPFError) -> Outcome
+    ) throws(BPFError) -> Outcome {
+        let words = try Mapping(tags, as: UInt64.self, PROT_READ | PROT_WRITE)
+        return try body(words.start)
+    }
+
+    /// Puts a flow into a table in which no program takes places meanwhile.
+    ///
+    /// - Parameters:
+    ///   - flow: Not in the table yet.
+    ///   - words: The tags.
+    /// - Returns: Its place; nil where its bucket is full.
+    /// - Throws: What the kernel refused.
+    func insert(
+        _ flow: rf_flow, _ words: UnsafeMutablePointer<UInt64>
+    ) throws(BPFError) -> UInt32? {
+        var (seeds, key) = (seeds, flow.key)
+        let tag = UInt64(rf_tag(rf_hash(&seeds, &key)))
+        let first = bucket(of: key) * Self.wordsPerBucket
+        for index in first..<first + Self.wordsPerBucket {
+            let tags = cbpf_tags(words + index)
+            for lane in 0..<Self.tagsPerWord
+            where tags >> UInt64(lane * Int(RF_TAG_BITS)) & 0xffff == 0 {
+                let place = UInt32(index * Self.tagsPerWord + lane)
+                try set(flow, at: place)
+                cbpf_change_tag(words + index, CInt(lane), 0, tag)
+                return place
+            }
+        }
+        return nil
+    }
+
     private func walk(
         _ range: Range<Int>? = nil, _ newTag: (rf_flow, _ isGone: Bool) -> UInt64?
     ) throws(BPFError) {
@@ -175,7 +235,15 @@ extension rf_seeds {
 }
 
 extension rf_flow_key {
-    fileprivate func isSame(as other: rf_flow_key) -> Bool {
+    func isSame(as other: rf_flow_key) -> Bool {
+        withUnsafeBytes(of: self) { left in
+            withUnsafeBytes(of: other) { right in left.elementsEqual(right) }
+        }
+    }
+}
+
+extension rf_flow {
+    func isSame(as other: rf_flow) -> Bool {
         withUnsafeBytes(of: self) { left in
             withUnsafeBytes(of: other) { right in left.elementsEqual(right) }
         }

@@ -13,7 +13,8 @@ extension HostFilter {
     /// admit always does.
     ///
     /// - Returns: What the rules that are gone had counted.
-    /// - Throws: What the kernel refused; the next call writes everything again.
+    /// - Throws: Where the maps are too small, `BPFError.need` says for what, and nothing has been
+    ///   written. Otherwise what the kernel refused; the next call writes everything again.
     @discardableResult
     public func apply(
         _ wanted: HostEntries, to endpoint: NamespaceID
@@ -22,18 +23,20 @@ extension HostFilter {
         let before = held[number] ?? HostEntries()
         let isComplete = !incomplete.contains(number)
         guard wanted != before || !isComplete || isUncounted else { return [:] }
+        let both = wanted.union(before)
+        try requireRoom(for: both, at: number)
         isUncounted = true
         // Whatever happens on the way is found again: what may be there by what is held.
         incomplete.insert(number)
-        held[number] = wanted.union(before)
+        hold(both, of: number)
         let ending = before.rules.subtracting(wanted.rules)
         do throws(BPFError) {
             // Nobody knows what stands at the interfaces after a change that was refused.
-            if !isComplete { try setPosts(of: number, to: wanted.union(before).profile) }
+            if !isComplete { try setPosts(of: number, to: both.profile) }
             try add(wanted, to: isComplete ? before : HostEntries(), over: before, at: number)
             try remove(before, unless: wanted, at: number)
             owe(try retire(ending, at: number), at: number)
-            held[number] = wanted
+            hold(wanted, of: number)
             incomplete.remove(number)
             try renew()
             return owed.removeValue(forKey: number) ?? [:]
@@ -128,6 +131,7 @@ extension HostFilter {
             throw BPFError("find room for a rule", code: ENOSPC)
         }
         try maps.ruleCounts.setAll(rf_rule_count(), at: slot, processors: processors)
+        try earlier.clearCount(at: slot)
         try maps.rules.set(UInt64(number) << 32 | UInt64(mark.rawValue), for: slot)
         slots[number, default: [:]][mark] = slot
     }
@@ -151,7 +155,7 @@ extension HostFilter {
     func discard(_ entries: HostEntries, of number: UInt32) throws(BPFError) {
         try remove(entries, unless: HostEntries(), at: number)
         _ = try retire(entries.rules, at: number)
-        held[number] = nil
+        hold(nil, of: number)
         slots[number] = nil
     }
 
@@ -173,6 +177,7 @@ extension HostFilter {
     /// may send from them.
     public func setLocals(_ wanted: [IPAddress: UInt32]) throws(BPFError) {
         guard wanted != locals || isUncounted else { return }
+        try requireRoom(forLocals: wanted)
         isUncounted = true
         var failure: BPFError?
         for (address, number) in wanted where locals[address] != number {

@@ -66,7 +66,7 @@ extension HostFilter {
         }
         // What another program refused meanwhile is judged by those that stand there now.
         if !wanted.isEmpty { try renew() }
-        if failures.isEmpty { removeOtherFolders() }
+        if failures.isEmpty { try endGrowth() }
         return failures
     }
 
@@ -137,7 +137,7 @@ extension HostFilter {
         var entry = rf_endpoint(profile)
         entry.number = post.number
         entry.flow_budget = UInt32(clamping: flowShare)
-        entry.refusal_budget = UInt32(Maps.refusalBudget)
+        entry.refusal_budget = UInt32(maps.refusalBudget)
         entry.space = space
         withUnsafeMutableBytes(of: &entry.mac) { $0.copyBytes(from: post.hardwareAddress) }
         try maps.endpoints.set(entry, for: UInt32(bitPattern: post.interface))
@@ -236,13 +236,13 @@ extension HostFilter {
     }
 
     /// The interfaces that links or filters are pinned for.
-    private var linked: Set<Int32> {
+    var linked: Set<Int32> {
         Set(Pinned.names(in: links).compactMap { Int32($0.prefix { $0 != "-" }) })
     }
 
-    private static func filterMarker(_ path: String) -> String { path + "-filter" }
+    static func filterMarker(_ path: String) -> String { path + "-filter" }
 
-    private func linkPath(_ interface: Int32, _ hook: Hook) -> String {
+    func linkPath(_ interface: Int32, _ hook: Hook) -> String {
         "\(links)/\(interface)-\(hook == .fromEndpoint ? "from" : "to")"
     }
 

@@ -61,10 +61,8 @@ extension HostFilter {
     }
 
     func count(at slot: UInt32) throws(BPFError) -> RuleCount {
-        try maps.ruleCounts.values(at: slot, processors: processors).reduce(into: RuleCount()) {
-            $0 += RuleCount(
-                traffic: Count(packets: $1.packets, bytes: $1.bytes), flows: $1.flows)
-        }
+        try maps.ruleCounts.values(at: slot, processors: processors)
+            .reduce(into: earlier.count(at: slot)) { $0 += RuleCount($1) }
     }
 
     /// Every packet that was refused at an endpoint, by reason, whether its flow was kept or not.
@@ -92,10 +90,9 @@ extension HostFilter {
     }
 
     private func total(of reason: UInt8, at number: UInt32) throws(BPFError) -> Count {
-        try maps.totals.values(
-            at: Self.totalIndex(of: reason, at: number), processors: processors
-        )
-        .reduce(into: Count.zero) { $0 += Count(packets: $1.packets, bytes: $1.bytes) }
+        let index = Self.totalIndex(of: reason, at: number)
+        return try maps.totals.values(at: index, processors: processors)
+            .reduce(into: earlier.total(at: index)) { $0 += Count($1) }
     }
 
     static func totalIndex(of reason: UInt8, at number: UInt32) -> UInt32 {
@@ -140,6 +137,16 @@ extension HostFilter {
 
     /// Takes the events out: what they tell stands in the maps.
     public func drainEvents() { _ = events.drain() }
+}
+
+extension RuleCount {
+    init(_ count: rf_rule_count) {
+        self.init(traffic: Count(packets: count.packets, bytes: count.bytes), flows: count.flows)
+    }
+}
+
+extension Count {
+    init(_ count: rf_count) { self.init(packets: count.packets, bytes: count.bytes) }
 }
 
 extension HostRefusedFlow {

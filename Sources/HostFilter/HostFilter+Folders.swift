@@ -7,16 +7,13 @@ internal import Linux
 extension HostFilter {
     /// Where other maps are pinned, the latest first.
     var otherFolders: [String] {
-        Pinned.names(in: home).filter { $0.hasPrefix("maps-") }.map { home + "/" + $0 }
+        Pinned.names(in: sets.home).filter { $0.hasPrefix("maps-") }.map { sets.home + "/" + $0 }
             .filter { $0 != folder }.reversed()
     }
 
     /// Takes the pins of other maps away; maps that a program uses stay as long as it does.
     func removeOtherFolders() {
-        for folder in otherFolders {
-            for name in Pinned.names(in: folder) { Pinned.remove(folder + "/" + name) }
-            _ = rmdir(folder)
-        }
+        for folder in otherFolders { Pinned.removeFolder(folder) }
     }
 
     /// The numbers that endpoints have in some maps, by the inodes of their namespaces.

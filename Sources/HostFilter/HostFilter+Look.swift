@@ -47,7 +47,9 @@ extension HostFilter {
 
     /// What is held on behalf of an endpoint.
     public func held(by endpoint: NamespaceID) throws(BPFError) -> Held {
-        let (number, counts) = (try number(of: endpoint), maps.shares.counts)
+        let (number, counts) = (
+            try number(of: endpoint), maps.shares.counts(upTo: highestUsedNumber)
+        )
         func count(_ kind: rf_usage) -> UInt64 {
             maps.shares.index(number, kind).map { counts[$0] } ?? 0
         }

@@ -26,12 +26,16 @@ extension HostFilter {
     ///
     /// A number is not given again as long as anything with it is kept.
     ///
-    /// - Throws: ENOSPC where there are more endpoints than numbers.
+    /// - Throws: ENOSPC where there are more endpoints than numbers; `BPFError.need` says how many
+    ///   the maps have to be made for, where the marks have room for more.
     public func number(of endpoint: NamespaceID) throws(BPFError) -> UInt32 {
         if let number = numbers[endpoint.inode] { return number }
         if freeNumber == nil { try endRestsAtOnce() }
         guard let number = freeNumber else {
-            throw BPFError("number endpoint \(endpoint)", code: ENOSPC)
+            let count = numbers.count + resting.count + 1
+            throw BPFError(
+                "number endpoint \(endpoint): the maps hold \(highestNumber)", code: ENOSPC,
+                need: count <= mostNumbers ? Capacity(endpoints: count) : nil)
         }
         numbers[endpoint.inode] = number
         return number
@@ -46,8 +50,18 @@ extension HostFilter {
     }
 
     private var highestNumber: UInt32 {
+        UInt32(min(maps.endpoints.capacity / 4, mostNumbers))
+    }
+
+    /// The highest number that an endpoint has, or that still rests.
+    var highestUsedNumber: UInt32 {
+        max(numbers.values.max() ?? 0, resting.keys.max() ?? 0)
+    }
+
+    /// How many endpoints the marks of packets tell apart.
+    var mostNumbers: Int {
         let mask = configuration.identityMask
-        return min(UInt32(maps.endpoints.capacity / 4), mask >> UInt32(mask.trailingZeroBitCount))
+        return Int(mask >> UInt32(mask.trailingZeroBitCount))
     }
 
     /// Takes everything of an endpoint out of the maps.
@@ -69,7 +83,7 @@ extension HostFilter {
         remains.rules = try apply(HostEntries(), to: endpoint)
         remains.refused = try totals(of: endpoint)
         remains.overheard = try overheard(by: endpoint)
-        held[number] = nil
+        hold(nil, of: number)
         incomplete.remove(number)
         owed[number] = nil
         slots[number] = nil
@@ -121,8 +135,9 @@ extension HostFilter {
     private func endRest(of number: UInt32) throws(BPFError) {
         let reasons = HostRefusal.allCases.map(\.rawValue) + HostOverheard.allCases.map(\.rawValue)
         for reason in reasons {
-            try maps.totals.setAll(
-                rf_count(), at: Self.totalIndex(of: reason, at: number), processors: processors)
+            let index = Self.totalIndex(of: reason, at: number)
+            try maps.totals.setAll(rf_count(), at: index, processors: processors)
+            try earlier.clearTotal(at: index)
         }
         maps.shares.clearRates(of: number)
         resting[number] = nil

@@ -38,8 +38,7 @@ extension HostFilter {
     }
 
     private func readRules() throws(BPFError) {
-        for slot in (0..<UInt32(maps.rules.capacity)).reversed() {
-            let rule = try maps.rules.value(of: slot) ?? 0
+        for (slot, rule) in try maps.rules.entries().reversed() {
             guard rule != 0 else {
                 freeSlots.append(slot)
                 continue

@@ -13,7 +13,7 @@ extension HostFilter {
     /// takes.
     public func sweep() throws(BPFError) {
         try maps.flows.turn(free)
-        let before = maps.shares.counts
+        let before = maps.shares.counts(upTo: highestUsedNumber)
         var found: [Int: UInt64] = [:]
         let now = Self.now
         try maps.flows.end(

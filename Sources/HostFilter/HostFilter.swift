@@ -32,11 +32,14 @@ public final class HostFilter {
         public var identityMask: UInt32
         /// How the programs come to the veths.
         public var attachment: Attachment
+        /// How large the maps may become.
+        public var most: Capacity
 
         public init(
             root: String = "/sys/fs/bpf", host: UInt64, identityMask: UInt32 = 0xffff_0000,
-            attachment: Attachment = .auto
+            attachment: Attachment = .auto, most: Capacity = .most
         ) {
+            self.most = most
             self.root = root
             self.host = host
             self.identityMask = identityMask
@@ -45,19 +48,26 @@ public final class HostFilter {
     }
 
     let configuration: Configuration
-    let maps: Maps
-    let programs: Programs
+    let sets: MapSets
+    var maps: Maps
+    var programs: Programs
     let events: Events
-    let home: String
-    let folder: String
+    /// Where the maps are pinned.
+    var folder: String
     let links: String
+    /// What the maps of an earlier size had counted.
+    var earlier: EarlierCounts
+    /// Interfaces at which programs over the maps of an earlier size still run, with the reason.
+    public internal(set) var unreplaced: [Int32: BPFError] = [:]
     let processors: Int
     /// By the inode of an endpoint's namespace.
     var numbers: [UInt64: UInt32] = [:]
     /// Numbers whose endpoint is gone, each with how many sweeps ago that was.
     var resting: [UInt32: Int] = [:]
-    /// What the maps hold of each endpoint.
+    /// What the maps hold of each endpoint; change it by `hold`.
     var held: [UInt32: HostEntries] = [:]
+    /// How many entries that is.
+    var used = Capacity()
     /// Where each endpoint's live rules stand.
     var slots: [UInt32: [Mark: UInt32]] = [:]
     /// Endpoints whose last change the kernel refused in the middle: not all that is held is there.
@@ -94,65 +104,62 @@ public final class HostFilter {
         }
     }
 
-    /// Takes over what is pinned and large enough, or makes it anew.
+    /// Takes over the maps that are pinned, or makes them.
+    ///
+    /// Maps that are taken over may be too small: see `resize(to:)`.
     ///
     /// - Parameters:
     ///   - configuration: What is fixed for the life of the maps.
-    ///   - need: What the compiled state takes.
+    ///   - need: What the compiled state takes: maps that are made have room for it.
     /// - Throws: What the kernel or its verifier refused.
     public init(_ configuration: Configuration, need: Capacity) throws(BPFError) {
         self.configuration = configuration
-        home = "\(configuration.root)/ringfence/\(configuration.host)"
-        links = home + "/links"
+        sets = MapSets(configuration)
+        links = sets.home + "/links"
         try Pinned.prepare(root: configuration.root, folder: links)
         processors = Int(libbpf_num_possible_cpus())
-        let prefix = "maps-\(RF_ABI)-\(String(configuration.identityMask, radix: 16))-"
-        let generations = Pinned.names(in: home).filter { $0.hasPrefix(prefix) }
-            .compactMap { Int($0.dropFirst(prefix.count)) }
-        let latest = generations.max()
-        if let latest, let kept = try? Self.pinnedCapacity(home + "/" + prefix + "\(latest)"),
-            kept.shortage(for: need) == nil,
-            let loaded = try? Self.load(configuration, kept, home + "/" + prefix + "\(latest)")
+        // An agent that was killed while it made it has put no program over it.
+        Pinned.removeFolder(sets.unfinished)
+        if let latest = sets.latest, let sizes = try? Maps.pinnedSizes(in: latest),
+            let loaded = try? Self.load(configuration, sizes, latest)
         {
             (maps, programs) = loaded
-            folder = home + "/" + prefix + "\(latest)"
+            folder = latest
         } else {
-            folder = home + "/" + prefix + "\((latest ?? 0) + 1)"
-            try Pinned.prepare(root: configuration.root, folder: folder)
-            (maps, programs) = try Self.load(configuration, need.withHeadroom, folder)
+            try Pinned.prepare(root: configuration.root, folder: sets.unfinished)
+            (maps, programs) = try Self.load(
+                configuration, Maps.sizes(need.withHeadroom), sets.unfinished)
+            folder = sets.next
+            try Pinned.rename(sets.unfinished, to: folder)
         }
+        earlier = try EarlierCounts(folder, processors: processors)
         events = try Events(maps.events)
         generation = try maps.generation.value(of: 0) ?? 0
         try readBack()
+        used = held.values.reduce(Capacity()) { $0 + $1.size }
+        try findFormerSlots()
         // An agent that was killed on the way may have changed what no program has looked at again.
         try renew()
         adoptNumbers()
         try clearUnowned()
     }
 
-    private static func pinnedCapacity(_ folder: String) throws(BPFError) -> Capacity? {
-        var counts: [String: Int] = [:]
-        for (name, _) in Maps.sizes(Capacity()) {
-            guard let descriptor = try Pinned.open(folder + "/" + name) else { return nil }
-            var info = bpf_map_info()
-            var size = UInt32(MemoryLayout<bpf_map_info>.size)
-            let raw = descriptor.rawValue
-            try checkBPF("look at map \(name)") { bpf_obj_get_info_by_fd(raw, &info, &size) }
-            counts[name] = Int(info.max_entries)
-        }
-        return Capacity(
-            endpoints: (counts["endpoints"] ?? 0) / 4, own: counts["own"] ?? 0,
-            peers: counts["peers"] ?? 0, networks: counts["networks"] ?? 0,
-            shapes: counts["shapes"] ?? 0, admissions: counts["admissions"] ?? 0,
-            rules: counts["rules"] ?? 0, flows: (counts["flows"] ?? 0) / 2)
-    }
-
     /// Loads the programs over the maps that are pinned in a folder, or that come to be there.
-    private static func load(
-        _ configuration: Configuration, _ capacity: Capacity, _ folder: String
+    ///
+    /// - Parameters:
+    ///   - configuration: What is fixed for the life of the maps.
+    ///   - sizes: The entries of every map, by name.
+    ///   - folder: A folder of the BPF file system.
+    ///   - former: Maps that share with these what programs write.
+    ///   - hasOtherFlows: Whether the flow table is not shared.
+    /// - Returns: The maps, and the programs over them.
+    /// - Throws: What the kernel or its verifier refused.
+    static func load(
+        _ configuration: Configuration, _ sizes: [String: Int], _ folder: String,
+        after former: Maps? = nil, hasOtherFlows: Bool = false
     ) throws(BPFError) -> (Maps, Programs) {
         let loader = try BPFLoader()
-        for (name, count) in Maps.sizes(capacity) {
+        for (name, count) in sizes {
             try loader.setCapacity(count, of: name)
             try loader.pin(name, at: folder + "/" + name)
         }
@@ -162,11 +169,14 @@ public final class HostFilter {
             rf_settings(
                 seeds: seeds, identity_mask: mask,
                 identity_shift: UInt32(mask.trailingZeroBitCount),
-                bucket_mask: UInt32(FlowTable.buckets(flows: capacity.flows) - 1),
+                bucket_mask: UInt32(max(sizes["flow_tags"] ?? 1, 1) - 1),
                 is_alone: Self.isPreemptible ? 0 : 1,
                 is_weakly_ordered: Self.isWeaklyOrdered ? 1 : 0, zero: 0))
         try loader.load()
-        return (try Maps(loader, seeds), try Programs(loader))
+        return (
+            try Maps(loader, seeds, after: former, hasOtherFlows: hasOtherFlows),
+            try Programs(loader)
+        )
     }
 
     /// Whether a program may be held up by another one on the same processor: uname(2) tells.

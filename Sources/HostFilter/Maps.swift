@@ -17,6 +17,7 @@ final class Maps {
     let ruleCounts: BPFMap<UInt32, rf_rule_count>
     let flows: FlowTable
     let overflowFlows: BPFMap<rf_flow_key, rf_flow>
+    let overflowUsed: BPFMap<UInt32, UInt32>
     let shares: Shares
     let fragments: BPFMap<rf_fragment_key, rf_fragment>
     let refused: BPFMap<rf_refused_key, rf_refused>
@@ -25,28 +26,62 @@ final class Maps {
     let lost: BPFMap<UInt32, UInt64>
     let events: Descriptor
 
-    /// Each with its size.
-    static func sizes(_ capacity: Capacity) -> [(name: String, count: Int)] {
-        [
-            ("endpoints", capacity.endpoints * 4), ("own", capacity.own),
-            ("locals", capacity.own), ("peers", capacity.peers),
-            ("host_addresses", HostLink.mostAddresses), ("uplinks", HostLink.mostUplinks),
-            ("networks", capacity.networks), ("shapes", capacity.shapes),
-            ("admissions", capacity.admissions), ("rules", capacity.rules),
-            ("rule_counts", capacity.rules), ("overflow_flows", 16_384), ("overflow_used", 1),
-            ("usage", (capacity.endpoints + 1) * Int(RF_USAGES.rawValue)),
-            ("fragments", 16_384),
-            ("refused", capacity.endpoints * refusalBudget), ("generation", 1),
-            ("recent", Int(RF_RECENT)), ("judgements", Int(RF_JUDGEMENTS)),
-            ("totals", (capacity.endpoints + 1) * Int(RF_REASONS.rawValue)), ("lost", 1),
-            ("events", 1 << 20),
-        ] + FlowTable.sizes(flows: capacity.flows)
+    /// The entries of every map, by name.
+    static func sizes(_ capacity: Capacity) -> [String: Int] {
+        let sized = [
+            "endpoints": capacity.endpoints * 4, "own": capacity.own, "locals": capacity.own,
+            "peers": capacity.peers, "networks": capacity.networks, "shapes": capacity.shapes,
+            "admissions": capacity.admissions, "rules": capacity.rules,
+            "rule_counts": capacity.rules,
+            "totals": (capacity.endpoints + 1) * Int(RF_REASONS.rawValue),
+        ]
+        return sized.merging(fixedSizes) { $1 }
+            .merging(FlowTable.sizes(flows: capacity.flows)) { $1 }
     }
 
-    /// How many refused flows of an endpoint are told apart until they are read.
-    static let refusalBudget = 512
+    /// Those that hold as much whatever the policy is.
+    private static let fixedSizes = [
+        "overflow_flows": 16_384, "overflow_used": 1, "fragments": 16_384, "generation": 1,
+        "recent": Int(RF_RECENT), "judgements": Int(RF_JUDGEMENTS), "lost": 1, "events": 1 << 20,
+        // A share for each number that there can be: 2 MB.
+        "usage": (Capacity.most.endpoints + 1) * Int(RF_USAGES.rawValue),
+        "refused": mostRefused, "host_addresses": HostLink.mostAddresses,
+        "uplinks": HostLink.mostUplinks,
+    ]
 
-    init(_ loader: borrowing BPFLoader, _ seeds: rf_seeds) throws(BPFError) {
+    /// The entries of the maps that are pinned in a folder.
+    ///
+    /// - Parameter folder: A folder of the BPF file system.
+    /// - Returns: Nil where a map is missing, or too small to be used.
+    /// - Throws: What the kernel refused.
+    static func pinnedSizes(in folder: String) throws(BPFError) -> [String: Int]? {
+        var sizes: [String: Int] = [:]
+        for name in Self.sizes(Capacity()).keys {
+            guard let count = try pinnedSize(folder + "/" + name) else { return nil }
+            sizes[name] = count
+        }
+        return fixedSizes.allSatisfy { sizes[$0.key] ?? 0 >= $0.value } ? sizes : nil
+    }
+
+    private static func pinnedSize(_ path: String) throws(BPFError) -> Int? {
+        guard let descriptor = try Pinned.open(path) else { return nil }
+        var info = bpf_map_info()
+        var size = UInt32(MemoryLayout<bpf_map_info>.size)
+        let raw = descriptor.rawValue
+        try checkBPF("look at map \(path)") { bpf_obj_get_info_by_fd(raw, &info, &size) }
+        return Int(info.max_entries)
+    }
+
+    /// 16 MB for the buckets of the hash.
+    private static let mostRefused = 1 << 20
+
+    /// How many refused flows of an endpoint are told apart until they are read.
+    var refusalBudget: Int { min(512, Self.mostRefused / max(endpoints.capacity / 4, 1)) }
+
+    init(
+        _ loader: borrowing BPFLoader, _ seeds: rf_seeds, after former: Maps? = nil,
+        hasOtherFlows: Bool = false
+    ) throws(BPFError) {
         endpoints = try BPFMap("endpoints", owning: loader.map("endpoints"))
         own = try BPFMap("own", owning: loader.map("own"))
         locals = try BPFMap("locals", owning: loader.map("locals"))
@@ -58,14 +93,24 @@ final class Maps {
         admissions = try BPFMap("admissions", owning: loader.map("admissions"))
         rules = try BPFMap("rules", owning: loader.map("rules"))
         ruleCounts = try BPFMap("rule_counts", owning: loader.map("rule_counts"))
-        flows = FlowTable(
-            tags: try BPFMap("flow_tags", owning: loader.map("flow_tags")),
-            places: try BPFMap("flows", owning: loader.map("flows")), seeds: seeds)
-        let kept: BPFMap<UInt32, rf_seeds> = try BPFMap(
-            "flow_seeds", owning: loader.map("flow_seeds"))
-        try kept.set(seeds, for: 0)
+        if let former, !hasOtherFlows {
+            // It knows which flows ended a moment ago.
+            flows = former.flows
+        } else {
+            flows = FlowTable(
+                tags: try BPFMap("flow_tags", owning: loader.map("flow_tags")),
+                places: try BPFMap("flows", owning: loader.map("flows")), seeds: seeds)
+            let kept: BPFMap<UInt32, rf_seeds> = try BPFMap(
+                "flow_seeds", owning: loader.map("flow_seeds"))
+            try kept.set(seeds, for: 0)
+        }
+        if let former {
+            shares = former.shares
+        } else {
+            shares = try Shares(BPFMap("usage", owning: loader.map("usage")))
+        }
+        overflowUsed = try BPFMap("overflow_used", owning: loader.map("overflow_used"))
         overflowFlows = try BPFMap("overflow_flows", owning: loader.map("overflow_flows"))
-        shares = try Shares(BPFMap("usage", owning: loader.map("usage")))
         fragments = try BPFMap("fragments", owning: loader.map("fragments"))
         refused = try BPFMap("refused", owning: loader.map("refused"))
         generation = try BPFMap("generation", owning: loader.map("generation"))

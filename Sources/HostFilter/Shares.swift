@@ -32,12 +32,19 @@ final class Shares {
             ? index(endpoint, RF_USAGE_OUTSIDE) : index(initiator, RF_USAGE_OWN)
     }
 
-    /// What each share holds now.
-    var counts: [UInt64] { (0..<map.capacity).map { cbpf_count(memory.start + $0) } }
+    /// What each share holds now, up to the last that holds something for certain.
+    ///
+    /// - Parameter highest: The highest number that an endpoint has or had lately.
+    /// - Returns: By index.
+    func counts(upTo highest: UInt32) -> [UInt64] {
+        let count = min((Int(highest) + 1) * Int(RF_USAGES.rawValue), map.capacity)
+        return (0..<count).map { cbpf_count(memory.start + $0) }
+    }
 
     /// Gives a number that is to be another endpoint's the whole rate of control messages again.
     func clearRates(of number: UInt32) {
-        for index in [RF_USAGE_CONTROL, RF_USAGE_GROUPS].compactMap({ index(number, $0) }) {
+        let rates = [RF_USAGE_CONTROL, RF_USAGE_GROUPS, RF_USAGE_QUERIES]
+        for index in rates.compactMap({ index(number, $0) }) {
             add(-Int64(truncatingIfNeeded: cbpf_count(memory.start + index)), at: index)
         }
     }
@@ -55,8 +62,9 @@ final class Shares {
     func mend(_ found: [Int: UInt64], before: [UInt64]) {
         var suspects: [Int: Int64] = [:]
         let kinds = [Int(RF_USAGE_OWN.rawValue), Int(RF_USAGE_OUTSIDE.rawValue)]
-        for (index, count) in counts.enumerated()
-        where kinds.contains(index % Int(RF_USAGES.rawValue)) && count == before[index] {
+        for (index, before) in before.enumerated() {
+            let count = cbpf_count(memory.start + index)
+            guard kinds.contains(index % Int(RF_USAGES.rawValue)), count == before else { continue }
             let excess = Int64(truncatingIfNeeded: count &- (found[index] ?? 0))
             guard excess != 0 else { continue }
             if suspected[index] == excess {

@@ -1,4 +1,4 @@
-/// How many entries the host filter's maps are made for; they can't grow.
+/// How many entries the host filter's maps are made for.
 public struct Capacity: Hashable, Sendable {
     public var endpoints: Int
     public var own: Int
@@ -29,48 +29,41 @@ public struct Capacity: Hashable, Sendable {
         self.init()
         for entries in entries {
             endpoints += 1
-            own += entries.own.count
-            peers += entries.peers.count
-            networks += entries.networks.count
-            shapes += entries.shapes.count
-            admissions += entries.admissions.count
-            rules += entries.rules.count
+            self = self + entries.size
         }
-        flows = min(2 * endpoints * Self.leastShare, Self.mostFlows)
+        flows = Self.flows(neededBy: endpoints)
     }
 
-    /// Room for twice as much, and for a small host to grow in.
+    /// The flows that a number of endpoints need room for: one share each for the flows that the
+    /// endpoint opens and for those that outside callers open to it.
     ///
-    /// The table of flows takes its memory at once: it grows with the endpoints that there are.
+    /// - Parameter endpoints: How many there are.
+    /// - Returns: At most `most.flows`.
+    public static func flows(neededBy endpoints: Int) -> Int {
+        min(2 * endpoints * leastShare, most.flows)
+    }
+
+    /// Room for twice as much, and for a small host to grow in; never above `most`.
+    ///
+    /// The flow table takes its memory at once: its size follows the number of endpoints.
     public var withHeadroom: Capacity {
         var capacity = map { max(2048, Self.powerOfTwo(from: $0 * 2)) }
-        // What the addresses take that tenants give themselves: memory is taken as entries come.
+        // Addresses that tenants may give themselves: memory is taken as entries come.
         capacity.own = max(
             capacity.own, min(capacity.endpoints * Self.addressShare, Self.mostAddresses))
         capacity.peers = max(capacity.peers, Self.leastPeers)
         capacity.networks = max(capacity.networks, Self.leastPeers)
-        return capacity
+        return capacity.limited()
     }
 
     /// `Topology.mostAddressesOfOne`.
     private static let addressShare = 64
 
-    /// 16 MB for the places of a hash of so many entries.
+    /// 16 MB for the buckets of a hash of so many entries.
     private static let mostAddresses = 1 << 20
 
     /// One endpoint with all the addresses that it may have, at a thousand others.
     private static let leastPeers = 1 << 17
-
-    /// The first map that is too small for a need; nil if all are large enough.
-    public func shortage(for need: Capacity) -> (map: String, entries: Int, capacity: Int)? {
-        let pairs = [
-            ("endpoints", need.endpoints, endpoints), ("own", need.own, own),
-            ("peers", need.peers, peers), ("networks", need.networks, networks),
-            ("shapes", need.shapes, shapes), ("admissions", need.admissions, admissions),
-            ("rules", need.rules, rules), ("flows", need.flows, flows),
-        ]
-        return pairs.first { $0.1 > $0.2 }.map { ($0.0, $0.1, $0.2) }
-    }
 
     /// How many flows one initiator may have in the table.
     ///
@@ -84,18 +77,15 @@ public struct Capacity: Hashable, Sendable {
         return min(1 << (Int.bitWidth - 1 - most.leadingZeroBitCount), 16_384)
     }
 
-    /// A table in which the share is smaller is made anew.
+    /// A table in which the share is smaller has to grow.
     private static let leastShare = 64
-
-    /// 139 MB of the kernel's memory.
-    private static let mostFlows = 1 << 20
 
     private func map(_ change: (Int) -> Int) -> Capacity {
         Capacity(
             endpoints: min(change(endpoints), 65_535), own: change(own), peers: change(peers),
             networks: change(networks), shapes: change(shapes), admissions: change(admissions),
             rules: change(rules),
-            flows: min(max(1 << 17, Self.powerOfTwo(from: endpoints * 512)), Self.mostFlows))
+            flows: min(max(1 << 17, Self.powerOfTwo(from: endpoints * 512)), Self.most.flows))
     }
 
     private static func powerOfTwo(from count: Int) -> Int {

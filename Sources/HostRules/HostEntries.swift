@@ -160,6 +160,9 @@ public struct Senders: Hashable, Sendable {
     public private(set) var v4: [Entry<UInt32>] = []
     public private(set) var v6: [Entry<UInt128>] = []
 
+    /// How many addresses there are.
+    public var count: Int { v4.count + v6.count }
+
     /// - Parameter endpoints: The addresses of each endpoint by its number.
     public init(_ endpoints: [UInt32: [IPAddress]]) {
         for (number, addresses) in endpoints {

@@ -11,6 +11,8 @@ import TestSupport
 final class HostJudge {
     private let filter: HostFilter
     private let root: String
+    /// How many states it was given.
+    private var prepared = 0
     private static let hardwareAddress: [UInt8] = [2, 0, 0, 0, 0, 1]
     private static let otherHardwareAddress: [UInt8] = [2, 0, 0, 0, 0, 2]
 
@@ -21,10 +23,7 @@ final class HostJudge {
         }
         root = String(cString: made)
         filter = try HostFilter(
-            .init(root: root, host: 1),
-            need: Capacity(
-                endpoints: 16, own: 64, peers: 4096, networks: 8192, shapes: 4096,
-                admissions: 65_536, rules: 4096))
+            .init(root: root, host: 1), need: Self.small)
     }
 
     deinit {
@@ -81,7 +80,23 @@ final class HostJudge {
         return verdicts
     }
 
+    /// Gives the maps other sizes in the midst of it all.
+    private func resizeNowAndThen() throws {
+        prepared += 1
+        guard prepared % 25 == 0 else { return }
+        try filter.resize(to: prepared % 50 == 0 ? Self.small : Self.large)
+    }
+
+    private static let small = Capacity(
+        endpoints: 16, own: 64, peers: 4096, networks: 8192, shapes: 4096, admissions: 65_536,
+        rules: 4096)
+
+    private static let large = Capacity(
+        endpoints: 4096, own: 1 << 18, peers: 1 << 18, networks: 1 << 18, shapes: 8192,
+        admissions: 1 << 18, rules: 8192)
+
     private func prepare(_ state: EndpointState, _ scene: Scene) throws {
+        try resizeNowAndThen()
         let id = scene.endpoint.id
         var senders: [UInt32: [IPAddress]] = [:]
         for endpoint in scene.topology.endpoints {

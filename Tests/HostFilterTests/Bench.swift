@@ -121,8 +121,9 @@ final class TestBench {
     }
 
     /// What a next agent takes over.
-    func successor(need: Capacity = Capacity(endpoints: 4)) throws -> HostFilter {
-        try HostFilter(.init(root: root, host: 1), need: need)
+    func successor(identityMask: UInt32 = 0xffff_0000) throws -> HostFilter {
+        try HostFilter(
+            .init(root: root, host: 1, identityMask: identityMask), need: Capacity(endpoints: 4))
     }
 
     /// Where maps are pinned.

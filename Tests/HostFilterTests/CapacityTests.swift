@@ -17,7 +17,24 @@ import Testing
         #expect(capacity.own >= endpoints * 64)
     }
 
-    @Test func `too small a table of flows is made anew`() {
+    @Test func `maps that are too small grow with headroom, the others stay`() {
+        let small = Capacity().withHeadroom
+        let grown = small.grown(for: Capacity(endpoints: 3, admissions: 100_000, rules: 2048))
+        #expect(grown.admissions == 262_144)
+        #expect(grown.rules == small.rules)
+        #expect(grown.shrunk(for: Capacity(admissions: 20_000)) == grown)
+        #expect(grown.shrunk(for: Capacity(admissions: 1000)).admissions == 2048)
+    }
+
+    @Test func `no map exceeds its maximum`() {
+        let most = Capacity.most
+        let need = most + most
+        #expect(Capacity().grown(for: need) == most)
+        #expect(most.shortage(for: most) == nil)
+        #expect(most.shortage(for: need)?.map == "endpoints")
+    }
+
+    @Test func `too small a flow table has to grow`() {
         var capacity = Capacity(endpoints: 1).withHeadroom
         capacity.endpoints = 60_000
         let many = Capacity(of: Array(repeating: HostEntries(), count: 2000))

@@ -230,6 +230,15 @@ import Testing
         #expect(try bench.refusal(of: report(20), .egress) == nil)
     }
 
+    @Test func `queries have a rate, so that reports to them fit in theirs`() throws {
+        let bench = try TestBench()
+        let query = Frame.discovery(.ingress, 130, [], to: Frame.allNodes, hops: 1)
+        for _ in 0..<8 { #expect(try bench.refusal(of: query, .ingress) == nil) }
+        #expect(try bench.overhearing(query) == .multicast)
+        // The host's own.
+        #expect(try bench.refusal(of: query, .ingress, mark: 0) == nil)
+    }
+
     @Test func `redirects reach no endpoint`() throws {
         let bench = try TestBench()
         let call = Frame.ip(.egress, .v4, 6, Frame.tcp(1000, 80, 2))

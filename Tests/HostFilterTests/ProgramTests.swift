@@ -206,6 +206,34 @@ import Testing
         #expect(try bench.refusal(of: Frame.ip(.egress, .v4, 6, tcp, options: 3), .egress) == nil)
     }
 
+    /// Routers would send it on to another destination than the one that was judged.
+    @Test func `source routes of IPv4`() throws {
+        let bench = try TestBench()
+        func judge(_ direction: Direction, _ options: [UInt8]) throws -> HostRefusal? {
+            let (source, destination): (UInt16, UInt16) =
+                direction == .egress ? (1, 80) : (5, 443)
+            var frame = Frame.ip(
+                direction, .v4, 6, Frame.tcp(source, destination, syn), options: options.count / 4)
+            frame.replaceSubrange(34..<34 + options.count, with: options)
+            return try bench.refusal(of: frame, direction)
+        }
+        let route: [UInt8] = [7, 4, 10, 0, 0, 9]
+        for direction in [Direction.egress, .ingress] {
+            for kind in [131, 137] as [UInt8] {
+                #expect(try judge(direction, [kind] + route + [0]) == .extensionHeaders)
+                #expect(try judge(direction, [1, kind] + route) == .extensionHeaders)
+                #expect(
+                    try judge(direction, [148, 4, 0, 0, kind] + route + [0]) == .extensionHeaders)
+            }
+            // A length of 0 and of 1.
+            #expect(try judge(direction, [7, 0, 4, 0]) == .extensionHeaders)
+            #expect(try judge(direction, [7, 1, 4, 0]) == .extensionHeaders)
+            // A router alert, and what stands behind the end of the options.
+            #expect(try judge(direction, [148, 4, 0, 0]) == nil)
+            #expect(try judge(direction, [0, 131, 7, 4, 10, 0, 0, 9]) == nil)
+        }
+    }
+
     @Test func `later fragments share the first one's fate`() throws {
         let bench = try TestBench()
         func judge(

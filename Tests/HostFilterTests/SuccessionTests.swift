@@ -3,7 +3,7 @@ import HostRules
 import NetTypes
 import Testing
 
-/// What comes after something: an endpoint after one that is gone, larger maps after small ones.
+/// What comes after something: an endpoint after one that is gone, other maps after those of another mask.
 @Suite(.serialized) struct SuccessionTests {
     private let refused = Frame.ip(.egress, .v4, 6, Frame.tcp(1000, 81, 2))
 
@@ -23,11 +23,11 @@ import Testing
         #expect(number != gone)
     }
 
-    @Test func `larger maps keep the numbers, and the smaller ones go when unused`() throws {
+    @Test func `other maps keep the numbers, and the earlier ones go when unused`() throws {
         let bench = try TestBench()
         let number = try #require(bench.filter.knownNumber(of: bench.endpoint))
         #expect(bench.folders.count == 1)
-        let next = try bench.successor(need: Capacity(endpoints: 4, admissions: 5000))
+        let next = try bench.successor(identityMask: 0x00ff_0000)
         #expect(bench.folders.count == 2)
         // Programs of both kinds read each other's marks.
         #expect(try next.number(of: NamespaceID(device: 0, inode: 3)) != number)

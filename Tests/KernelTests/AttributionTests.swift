@@ -31,7 +31,7 @@ extension KernelTests {
         }
 
         @Test(arguments: AddressFamily.allCases)
-        func `each packet is told as what it is`(_ family: AddressFamily) async throws {
+        func `each packet is reported as what it is`(_ family: AddressFamily) async throws {
             try await Rig.with(["a1", "b1", "wild"]) { rig in
                 let group: IPAddress =
                     family == .v4
@@ -175,7 +175,7 @@ extension KernelTests {
                     "a foreign source", from: "a1", unknown, request, to: b1,
                     "a/a1 \(unknown) > b/b1 \(b1) \(ping) \(request)/0 egress spoofed"),
                 message(
-                    "another's source", from: "a1", host, request, to: b1,
+                    "the host's source", from: "a1", host, request, to: b1,
                     "a/a1 \(host) > b/b1 \(b1) \(ping) \(request)/0 egress spoofed"),
                 message(
                     "the own address from outside", from: "wild", b1, request, to: b1,
@@ -194,7 +194,7 @@ extension KernelTests {
         }
 
         /// From a new address the kernel itself solicits and reports before any agent can know the address.
-        @Test func `what the kernel sends from a new address is nobody's attempt`() async throws {
+        @Test func `what the kernel sends from a new address is not reported`() async throws {
             try await Rig.with(["a1"]) { rig in
                 let socket = try rig.namespace("a1").run { () throws(SystemError) in
                     try NetfilterSocket()

@@ -190,7 +190,9 @@ extension KernelTests {
                     }
                     #expect(await agent.status().policies.errors.isEmpty)
                     if mode != .only {
-                        #expect(try rig.reading(of: "b1")?.state.rules.isEmpty == true)
+                        try await wait(for: "the closed table") {
+                            try rig.reading(of: "b1")?.state.rules.isEmpty == true
+                        }
                     }
                 }
             }

@@ -12,7 +12,7 @@ extension KernelTests {
         /// The ways in which a host can differ from what the last agent left.
         enum Difference: CaseIterable {
             case nothing, policy, newFile, badFile, address, otherTable, ownTable, otherBuild
-            case noCheckpoint
+            case noCheckpoint, damagedCheckpoint
         }
 
         @Test(arguments: Difference.allCases)
@@ -106,13 +106,28 @@ extension KernelTests {
             case .otherTable: _ = try await rig.nft("add table inet other", in: "b1")
             case .ownTable: _ = try await rig.nft("flush map inet ringfence rules", in: "b1")
             case .otherBuild:
+                try await rewriteCheckpoint(rig) {
+                    $0.replacingOccurrences(of: "\"origin\":\"", with: "\"origin\":\"another ")
+                }
+            case .damagedCheckpoint:
                 let path = rig.state + "/checkpoint.json"
                 let text = try String(contentsOfFile: path, encoding: .utf8)
-                try text.replacingOccurrences(of: "\"origin\":\"", with: "\"origin\":\"another ")
+                try text.replacingOccurrences(of: "\"generation\":1", with: "\"generation\":3")
                     .write(toFile: path, atomically: true, encoding: .utf8)
             case .noCheckpoint:
                 try FileManager.default.removeItem(atPath: rig.state + "/checkpoint.json")
             }
+        }
+
+        /// Changes a checkpoint, with the checksum that belongs to it.
+        private func rewriteCheckpoint(_ rig: Rig, _ change: (String) -> String) async throws {
+            let path = rig.state + "/checkpoint.json"
+            let text = try String(contentsOfFile: path, encoding: .utf8)
+            let payload = change(String(text.split(separator: "\n")[0]))
+            try payload.write(toFile: path, atomically: true, encoding: .utf8)
+            let sum = try await Command(["sha256sum", path]).output.prefix(64)
+            try (payload + "\nsha256 \(sum)\n")
+                .write(toFile: path, atomically: true, encoding: .utf8)
         }
 
         /// An agent that has to read everything finds nothing to write but that it is the owner.

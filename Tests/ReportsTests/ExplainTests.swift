@@ -219,7 +219,7 @@ struct ExplainTests {
         }
     }
 
-    @Test func `between addresses that nobody pins nothing is judged`() throws {
+    @Test func `between addresses that no tenant pins nothing is judged`() throws {
         let policies = Fixture.policies(Self.tenants, [])
         let ends = try ["10.0.0.9", "10.0.2.1"].map { Party.address(try #require(IPAddress($0))) }
 

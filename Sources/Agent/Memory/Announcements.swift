@@ -41,21 +41,22 @@ struct Announcement: Codable, Hashable {
 
 /// Every announcement that counts, kept over restarts of the agent.
 struct Announcements {
-    private let path: String
+    private let file: SealedFile
     private(set) var all: [Announcement.Place: Announcement] = [:]
     /// Why the last change could not be kept.
     private(set) var problem: String?
+    /// What was wrong with the file that an earlier agent kept.
+    let damage: Diagnostic?
 
-    /// Reads what an earlier agent kept; a file that can't be read counts as none, which closes.
+    /// Reads what an earlier agent kept; a file that is damaged counts as none, which closes.
     init(directory: String) {
-        path = directory + "/announced.json"
-        guard let data = FileManager.default.contents(atPath: path) else { return }
-        do {
-            for entry in try JSONDecoder().decode([Announcement].self, from: data) {
-                all[entry.place] = entry
-            }
+        file = SealedFile(path: directory + "/announced.json")
+        do throws(SealedFile.Damage) {
+            for entry in try file.decode([Announcement].self) ?? [] { all[entry.place] = entry }
+            damage = nil
         } catch {
-            problem = "\(path): \(error)"
+            damage = file.setAside(
+                error.reason, "namespaces that were announced have to be announced again")
         }
     }
 
@@ -102,7 +103,6 @@ struct Announcements {
         let entries = all.values.sorted { ($0.tenant, $0.id) < ($1.tenant, $1.id) }
         let encoder = JSONEncoder()
         encoder.outputFormatting = [.sortedKeys, .prettyPrinted, .withoutEscapingSlashes]
-        guard let data = try? encoder.encode(entries) else { return }
-        try replaceFile(at: path, with: Array(data))
+        try file.write(entries, by: encoder)
     }
 }

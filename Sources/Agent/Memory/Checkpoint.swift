@@ -155,20 +155,18 @@ extension Checkpoint {
 
 /// The file that the checkpoint is kept in.
 struct CheckpointFile: Sendable {
-    let path: String
+    let file: SealedFile
 
-    init(directory: String) { path = directory + "/checkpoint.json" }
+    init(directory: String) { file = SealedFile(path: directory + "/checkpoint.json") }
 
-    /// What was last written; nil where there is nothing that can be read, which costs the next
-    /// start its time and nothing else.
-    func read() -> Checkpoint? {
-        FileManager.default.contents(atPath: path).flatMap {
-            try? JSONDecoder().decode(Checkpoint.self, from: $0)
-        }
+    /// What was last written; nil where there is nothing, or only what has no checksum.
+    ///
+    /// - Throws: `SealedFile.Damage` where it may not be believed, which costs the next start its time and
+    ///   nothing else.
+    func read() throws(SealedFile.Damage) -> Checkpoint? {
+        if case .unsealed = file.read() { throw SealedFile.Damage(reason: "it has no checksum") }
+        return try file.decode(Checkpoint.self)
     }
 
-    func write(_ checkpoint: Checkpoint) throws(SystemError) {
-        guard let data = try? JSONEncoder().encode(checkpoint) else { return }
-        try replaceFile(at: path, with: Array(data))
-    }
+    func write(_ checkpoint: Checkpoint) throws(SystemError) { try file.write(checkpoint) }
 }

@@ -2,6 +2,7 @@ internal import FoundationEssentials
 internal import Glibc
 internal import Linux
 internal import NetTypes
+internal import Policy
 internal import Rules
 internal import Synchronization
 
@@ -46,16 +47,66 @@ final class Journal: Sendable {
     /// Gives what is behind a number; a line that was cut off is left out.
     func read(after number: UInt64) -> Found {
         state.withLock { $0.last = number }
-        guard let data = FileManager.default.contents(atPath: path) else { return Found() }
         var found = Found()
-        for line in data.split(separator: UInt8(ascii: "\n")) {
-            guard let entry = try? JSONDecoder().decode(Entry.self, from: Data(line)),
-                entry.number > last
-            else { continue }
+        let bytes: [UInt8]
+        do throws(SystemError) {
+            bytes = try contents(of: path) ?? []
+        } catch {
+            found.damage = SealedFile.setAside(path, "\(error)", Self.consequence)
+            return found
+        }
+        var damaged = 0
+        for line in bytes.split(separator: Self.newline) {
+            guard let entry = Self.entry(on: line) else {
+                damaged += 1
+                continue
+            }
+            guard entry.number > last else { continue }
             state.withLock { $0.last = entry.number }
             take(entry, into: &found)
         }
+        // An agent that was killed may have left half a line at the end.
+        if let end = bytes.last, end != Self.newline { damaged -= 1 }
+        if damaged > 0 { found.damage = keepCopy(of: bytes, damaged) }
         return found
+    }
+
+    private static let newline = UInt8(ascii: "\n")
+    private static let consequence = "final counts of rules that went may be missing"
+
+    /// What a line says, if it agrees with its checksum.
+    ///
+    /// A line is the first 16 digits of the SHA-256 of what follows, a space, and the entry in JSON. Earlier
+    /// versions wrote the entry only.
+    private static func entry(on line: ArraySlice<UInt8>) -> Entry? {
+        var json = line
+        if line.first != UInt8(ascii: "{") {
+            json = line.dropFirst(17)
+            let prefix = Array("\(checksum(of: json)) ".utf8)
+            guard line.prefix(17).elementsEqual(prefix) else { return nil }
+        }
+        return try? JSONDecoder().decode(Entry.self, from: Data(json))
+    }
+
+    private static func checksum(of json: some DataProtocol) -> Substring {
+        SealedFile.digest(of: json).prefix(16)
+    }
+
+    /// Keeps what could not be read: the journal itself is emptied soon.
+    private func keepCopy(of bytes: [UInt8], _ count: Int) -> Diagnostic {
+        let copy = path + ".damaged"
+        let isKept: Bool
+        do throws(SystemError) {
+            try replaceFile(at: copy, with: bytes)
+            isKept = true
+        } catch {
+            isKept = false
+        }
+        return Diagnostic(
+            "kept state is damaged: \(count) lines don't agree with their checksums; "
+                + Self.consequence + (isKept ? "; a copy is kept as \(copy)" : ""),
+            fix: "look for errors of the disk",
+            at: SourcePlace(file: path, line: 1, column: 1))
     }
 
     private func take(_ entry: Entry, into found: inout Found) {
@@ -98,15 +149,23 @@ final class Journal: Sendable {
 
     private func write(_ make: (UInt64) -> Entry) throws(SystemError) {
         try state.withLock { state throws(SystemError) in
-            state.last += 1
-            guard let line = try? JSONEncoder().encode(make(state.last)) + Data("\n".utf8) else {
-                return
-            }
+            let json = try encodedJSON(make(state.last + 1), for: path)
+            let line = Data("\(Self.checksum(of: json)) ".utf8) + json + [Self.newline]
             let file = try opened(&state)
-            _ = try check("write", on: path) {
-                line.withUnsafeBytes { Glibc.write(file, $0.baseAddress, $0.count) }
-            }
+            state.last += 1
+            try append(line, to: file)
         }
+    }
+
+    /// Writes a whole line, or none of it: half a line would take the next one with it.
+    private func append(_ line: Data, to file: CInt) throws(SystemError) {
+        let end = try check("lseek", on: path) { lseek(file, 0, SEEK_END) }
+        let count = try check("write", on: path) {
+            line.withUnsafeBytes { Glibc.write(file, $0.baseAddress, $0.count) }
+        }
+        guard count < line.count else { return }
+        _ = try check("ftruncate", on: path) { ftruncate(file, end) }
+        throw SystemError("write all of a line", on: path, code: ENOSPC)
     }
 
     /// Empties it, once a ledger with everything up to that entry is written.
@@ -124,11 +183,25 @@ final class Journal: Sendable {
             open(path, O_WRONLY | O_CREAT | O_APPEND | O_CLOEXEC, 0o600)
         }
         state.descriptor = Descriptor(owning: raw)
+        try endHalfLine(raw)
         return raw
     }
 }
 
 extension Journal {
+    /// Ends a line that an agent which was killed, or a disk that was full, has left unfinished.
+    private func endHalfLine(_ file: CInt) throws(SystemError) {
+        let end = try check("lseek", on: path) { lseek(file, 0, SEEK_END) }
+        guard end > 0 else { return }
+        let reading = Descriptor(
+            owning: try check("open", on: path) { open(path, O_RDONLY | O_CLOEXEC) })
+        var last: UInt8 = 0
+        let count = try check("pread", on: path) { pread(reading.rawValue, &last, 1, end - 1) }
+        guard count == 1, last != Self.newline else { return }
+        var newline = Self.newline
+        _ = try check("write", on: path) { Glibc.write(file, &newline, 1) }
+    }
+
     /// A rule that is about to go, with what it had counted.
     struct Going: Codable, Hashable {
         let mark: UInt32
@@ -149,5 +222,7 @@ extension Journal {
     struct Found {
         var carried: [Carried] = []
         var unfinished: [NamespaceID: Unfinished] = [:]
+        /// What was wrong with the file.
+        var damage: Diagnostic?
     }
 }

@@ -1,29 +1,20 @@
-internal import FoundationEssentials
-internal import Glibc
 internal import Linux
 
 /// The file that the ledger is kept in, replaced as a whole.
 struct LedgerFile {
-    let path: String
+    let file: SealedFile
+    var path: String { file.path }
 
-    init(directory: String) { path = directory + "/ledger.json" }
+    init(directory: String) { file = SealedFile(path: directory + "/ledger.json") }
 
     /// The ledger as it was last written; nil where there is none.
-    func read() throws(LedgerError) -> Ledger? {
-        guard let data = FileManager.default.contents(atPath: path) else { return nil }
-        do {
-            return try JSONDecoder().decode(Ledger.self, from: data)
-        } catch {
-            throw LedgerError(path: path, reason: "\(error)")
-        }
-    }
-
-    /// Puts a damaged file aside, so that nothing of it is lost.
-    func setAside() { _ = rename(path, path + ".damaged") }
+    ///
+    /// - Throws: `SealedFile.Damage` where it may not be believed.
+    func read() throws(SealedFile.Damage) -> Ledger? { try file.decode(Ledger.self) }
 
     func write(_ ledger: Ledger) throws(LedgerError) {
-        do {
-            try replaceFile(at: path, with: Array(JSONEncoder().encode(ledger)))
+        do throws(SystemError) {
+            try file.write(ledger)
         } catch {
             throw LedgerError(path: path, reason: "\(error)")
         }

@@ -59,7 +59,7 @@ enum rf_reason {
     RF_VLAN = 10,
     /// Headers that contradict themselves or end too early.
     RF_MALFORMED = 11,
-    /// More or other extension headers than are followed.
+    /// More or other extension headers than are followed, or an IPv4 source route.
     RF_EXTENSION = 12,
     /// A fragment without a first one that was admitted, or one that could rewrite it.
     RF_FRAGMENT = 13,
@@ -300,6 +300,8 @@ enum rf_usage {
     RF_USAGE_CONTROL = 3,
     /// Groups that listener discovery named.
     RF_USAGE_GROUPS = 4,
+    /// Queries for groups that it got.
+    RF_USAGE_QUERIES = 5,
     RF_USAGES = 8,
 };
 
@@ -312,6 +314,11 @@ enum rf_usage {
 /// most 4,096 in all (mcast_hash_max).
 #define RF_GROUP_INTERVAL 1000000000ULL
 #define RF_GROUP_BURST (256 * RF_GROUP_INTERVAL)
+
+/// Queries for groups that reach an endpoint unless the host sends them: one in 16 s, bursts of 8. The reports
+/// that they ask for count.
+#define RF_QUERY_INTERVAL 16000000000ULL
+#define RF_QUERY_BURST (8 * RF_QUERY_INTERVAL)
 
 /// How long, in seconds, an endpoint gets no duplicate address detection of others for a new address of its
 /// own: it would take the address for a duplicate (RFC 4862, 5.4.3). Linux needs 2 s for its own.

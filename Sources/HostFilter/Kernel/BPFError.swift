@@ -1,3 +1,4 @@
+public import HostRules
 public import Linux
 
 /// The kernel, or libbpf before it, refused something.
@@ -8,11 +9,14 @@ public struct BPFError: Error, Hashable, Sendable, CustomStringConvertible {
     public let code: CInt
     /// What libbpf or the verifier said.
     public let messages: String
+    /// The entries that maps would have to hold; nil where it isn't for want of room.
+    public let need: Capacity?
 
-    init(_ operation: String, code: CInt, messages: String = "") {
+    init(_ operation: String, code: CInt, messages: String = "", need: Capacity? = nil) {
         self.operation = operation
         self.code = code
         self.messages = messages
+        self.need = need
     }
 
     /// A system call around the host filter that failed.

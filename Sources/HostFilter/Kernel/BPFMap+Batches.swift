@@ -2,14 +2,14 @@ internal import CBPF
 internal import Glibc
 internal import Linux
 
-/// Reading a hash by whole buckets: BPF_MAP_LOOKUP_BATCH of bpf(2).
+/// Reading a hash by whole buckets, or many elements of an array: BPF_MAP_LOOKUP_BATCH of bpf(2).
 extension BPFMap {
     /// ENOTSUPP of the kernel's linux/errno.h, which is nothing for user space.
     private static var isNotSupported: CInt { 524 }
 
     /// Every entry; nil for kinds of maps whose buckets can't be read one after the other.
     func batches() throws(BPFError) -> [(key: Key, value: Value)]? {
-        guard isHash else { return nil }
+        guard isReadInBatches else { return nil }
         var entries: [(key: Key, value: Value)] = []
         var place: UInt32?
         // As many as one bucket may hold, which is not known before.
@@ -18,7 +18,7 @@ extension BPFMap {
             let batch = try batch(from: place, room)
             switch batch.answer {
             case 0, -ENOENT: entries += batch.entries
-            case -ENOSPC where room <= capacity:
+            case -ENOSPC where room <= 2 * capacity:
                 room *= 2
                 continue
             case -EINVAL where place == nil, -Self.isNotSupported: return nil
@@ -26,6 +26,23 @@ extension BPFMap {
             }
             if batch.answer == -ENOENT { return entries }
             place = batch.next
+        }
+    }
+
+    /// Writes many entries: BPF_MAP_UPDATE_BATCH of bpf(2).
+    ///
+    /// - Parameter entries: Each key at most once.
+    /// - Throws: What the kernel refused; some of the entries may be written then.
+    func setAll(_ entries: [(key: Key, value: Value)]) throws(BPFError) {
+        var rest = entries[...]
+        while !rest.isEmpty {
+            let keys = rest.prefix(4096).map(\.key)
+            let values = rest.prefix(4096).map(\.value)
+            var count = UInt32(keys.count)
+            try checkBPF("write to \(name)") {
+                bpf_map_update_batch(rawValue, keys, values, &count, nil)
+            }
+            rest = rest.dropFirst(keys.count)
         }
     }
 

@@ -10,8 +10,8 @@ struct BPFMap<Key: BitwiseCopyable, Value: BitwiseCopyable>: ~Copyable {
     private let descriptor: Descriptor
     /// How many entries there may be.
     let capacity: Int
-    /// Whether entries stand in buckets.
-    let isHash: Bool
+    /// Whether the kernel reads many entries at once.
+    let isReadInBatches: Bool
 
     /// Takes a descriptor over.
     ///
@@ -28,10 +28,28 @@ struct BPFMap<Key: BitwiseCopyable, Value: BitwiseCopyable>: ~Copyable {
             Int(info.value_size) == MemoryLayout<Value>.size
         else { throw BPFError("map \(name): keys or values of another size", code: EINVAL) }
         capacity = Int(info.max_entries)
-        isHash = [BPF_MAP_TYPE_HASH, BPF_MAP_TYPE_LRU_HASH].contains { info.type == $0.rawValue }
+        isReadInBatches = [BPF_MAP_TYPE_HASH, BPF_MAP_TYPE_LRU_HASH, BPF_MAP_TYPE_ARRAY]
+            .contains { info.type == $0.rawValue }
+    }
+
+    /// Makes an array that no program uses.
+    ///
+    /// - Parameters:
+    ///   - name: At most 15 bytes.
+    ///   - count: How many elements it has, all zero.
+    /// - Throws: What the kernel refused.
+    init(making name: String, count: Int) throws(BPFError) where Key == UInt32 {
+        let raw = try checkBPF("make map \(name)") {
+            bpf_map_create(
+                BPF_MAP_TYPE_ARRAY, name, UInt32(MemoryLayout<Key>.size),
+                UInt32(MemoryLayout<Value>.size), UInt32(clamping: count), nil)
+        }
+        try self.init(name, owning: raw)
     }
 
     var rawValue: CInt { descriptor.rawValue }
+
+    func pin(at path: String) throws(BPFError) { try Pinned.pin(descriptor, at: path) }
 
     func value(of key: Key) throws(BPFError) -> Value? {
         var key = key

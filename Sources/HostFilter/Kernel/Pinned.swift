@@ -18,6 +18,25 @@ enum Pinned {
 
     static func remove(_ path: String) { _ = unlink(path) }
 
+    /// Pins what is pinned at a path at another one as well.
+    ///
+    /// - Throws: ENOENT where nothing is pinned there.
+    static func copy(_ path: String, to other: String) throws(BPFError) {
+        guard let descriptor = try open(path) else { throw BPFError("open \(path)", code: ENOENT) }
+        try pin(descriptor, at: other)
+    }
+
+    /// Takes away a folder and all that is pinned in it; one that is not there is no error.
+    static func removeFolder(_ path: String) {
+        for name in names(in: path) { remove(path + "/" + name) }
+        _ = rmdir(path)
+    }
+
+    /// Gives a folder its final name in one step.
+    static func rename(_ folder: String, to name: String) throws(BPFError) {
+        if Glibc.rename(folder, name) != 0 { throw BPFError("rename \(folder)", code: errno) }
+    }
+
     /// Mounts the file system where it is missing and makes the folders of a path below it.
     ///
     /// - Parameters:

@@ -27,7 +27,7 @@ public struct LiveFlow: Hashable, Sendable, Codable {
     public var ipProtocol: IPProtocol
     public var ports: Violation.Ports?
     public var layer: Violation.Layer
-    /// The live rule whose mark the flow carries; nil where the flow's next packet is judged anew.
+    /// The live rule whose mark the flow carries; nil where the flow's next packet is judged like a first one.
     public var rule: RuleReference?
     /// What the policies in force say to a flow without a live rule; nil where it has one, or where they
     /// are not what is in force.

@@ -63,6 +63,9 @@ final class HostGround {
     /// Another agent takes over, and makes larger maps where it needs them.
     func restart(need: Capacity = HostGround.need) throws {
         filter = try HostFilter(configuration, need: need)
+        if filter.capacity.shortage(for: need) != nil {
+            try inHost { try self.filter.resize(to: self.filter.capacity.grown(for: need)) }
+        }
         posts = []
         stood = [:]
         try fill()

@@ -111,9 +111,9 @@ extension HostMutator {
         let index = HostFilter.usage(of: 1, RF_USAGE_OWN)
         return try change(
             "use counted up", index, UInt64(3), isHarmless: true,
-            { maps.shares.counts[Int($0)] },
+            { maps.shares.counts(upTo: 0xffff)[Int($0)] },
             { [maps] in
-                let change = Int64($1 ?? 0) - Int64(maps.shares.counts[Int($0)])
+                let change = Int64($1 ?? 0) - Int64(maps.shares.counts(upTo: 0xffff)[Int($0)])
                 maps.shares.add(change, at: Int($0))
             })
     }

@@ -44,6 +44,9 @@ final class RunningAgent: Sendable {
         try await task.value
     }
 
+    /// Waits until it ends by itself, which is by an error.
+    func ended() async throws { try await task.value }
+
     func status() async -> StatusReport { await agent.status() }
 
     func counters() async throws -> CountersReport { try await agent.counters() }
