@@ -35,7 +35,8 @@ extension Agent {
         let made = OwnerIndex(
             compilation.topology,
             unclaimed: compilation.topology.unknown.compactMap { observed[$0] }
-                .map { ($0.name, $0.addresses) })
+                // What it only claims is still the world's.
+                .map { ($0.name, $0.addresses.filter { !compilation.topology.isWorld($0) }) })
         owners = made
         return made
     }
@@ -106,13 +107,13 @@ extension Agent {
     /// Whether one of the addresses belongs to no endpoint because several claim it.
     private func isContested(_ flow: RefusedFlow) -> Bool {
         compilation.topology.conflicts.contains { conflict in
-            switch conflict {
-            case .sharedAddress(let address, _), .outsidePinned(let address, _, _),
-                .insidePinned(let address, _, _):
-                (address == flow.source || address == flow.destination)
-                    && ownerIndex.endpoint(address) == nil
-            case .sharedNamespace, .tooManyAddresses: false
-            }
+            guard let address = conflict.address,
+                address == flow.source || address == flow.destination
+            else { return false }
+            // A refused claim closes nothing for who has the address by right.
+            return ownerIndex.endpoint(address) == nil
+                && !compilation.topology.host.contains(address)
+                && !compilation.topology.isWorld(address)
         }
     }
 

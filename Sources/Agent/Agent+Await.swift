@@ -80,13 +80,15 @@ extension Agent {
                 fix: names.isEmpty
                     ? "write a policy file of kind Tenant" : "use one of \(names)")
         }
-        if let known = announced.all[place], known.id == id, known.tenant != tenant {
+        let known = announced.all[place].flatMap { $0.id == id ? $0 : nil }
+        if let known, known.tenant != tenant {
             throw EnforcementProblem(
                 .conflict, "\(place) is \(known.tenant)'s",
                 fix: "take it back first: POST /v1/endpoints/forget, or DEL of the CNI plugin")
         }
         let announcement = Announcement(
-            place: place, id: id, tenant: tenant, labels: request.labels ?? [:])
+            place: place, id: id, tenant: tenant, labels: request.labels ?? [:],
+            addresses: request.addresses ?? known?.addresses)
         let isNews = try announced.add(announcement)
         let isNewHere = refreshNamespaces()
         guard isNews || isNewHere else { return }

@@ -195,6 +195,8 @@ extension Agent {
         let ends = there.veths
         var farEnds: [Int32: GuardRegister.View.FarEnd] = [:]
         for (id, namespace) in observed where id != host {
+            // What it only claims would be taken from the world when it goes out of sight.
+            let rightful = Set(endpoint(id)?.addresses ?? [])
             for interface in namespace.interfaces {
                 guard let end = namespace.hostEnd(of: interface, among: ends) else { continue }
                 farEnds[end.index] =
@@ -203,7 +205,7 @@ extension Agent {
                         .endpoint(
                             .init(
                                 tenant: tenant, endpoint: namespace.name,
-                                addresses: interface.addresses))
+                                addresses: interface.addresses.filter(rightful.contains)))
                     case .contested: .contested
                     case .unclaimed, nil: .unclaimed
                     }

@@ -18,11 +18,13 @@ extension Agent {
         let observed: [ObservedNamespace]
         let host: NamespaceID?
         let announced: [String: [EndpointClaim]]
+        let given: [NamespaceID: Set<IPAddress>]
         let retained: Set<IPAddress>
 
         func compiled() -> Compilation {
             let topology = policies.topology(
-                observed: observed, host: host, announced: announced, retained: retained)
+                observed: observed, host: host, announced: announced, given: given,
+                retained: retained)
             return Compilation(of: policies, for: topology) { concurrently($0, $1) }
         }
     }
@@ -30,7 +32,8 @@ extension Agent {
     private var compileInput: CompileInput {
         CompileInput(
             policies: inputs.accepted, observed: Array(observed.values), host: host,
-            announced: announced.claims, retained: guards.retainedAddresses)
+            announced: announced.claims, given: announced.addresses,
+            retained: guards.retainedAddresses)
     }
 
     /// Compiles everything, as after a change of tenants, namespaces or addresses, and brings it into force.
@@ -134,8 +137,11 @@ extension Agent {
         let known = Set(compilation.topology.conflicts)
         for conflict in next.topology.conflicts where !known.contains(conflict) {
             let status = ConflictStatus(conflict)
-            logger.warning(
-                "conflicting claims; closed for all claimants",
+            // A container's address is often there a moment before the host's route to it.
+            let level: Logger.Level =
+                if case .unroutedAddress = conflict { .info } else { .warning }
+            logger.log(
+                level: level, "claim refused",
                 metadata: [
                     "subject": "\(status.subject)",
                     "claimants": "\(status.claimants.joined(separator: ", "))",
@@ -147,6 +153,8 @@ extension Agent {
         explanations = [:]
         mentions = nil
         owners = nil
+        // Which addresses are whose by right is known only now.
+        followGuards()
     }
 
     /// Compiles what some policy files touch, and brings it into force.

@@ -157,24 +157,13 @@ extension Agent {
     ) -> [Post: NamespaceID] {
         guard let host, let there = observed[host] else { return [:] }
         let ends = there.veths
-        var holders: [[UInt8]: Set<NamespaceID>] = [:]
-        for (id, namespace) in observed {
-            for interface in namespace.interfaces {
-                holders[interface.hardwareAddress, default: []].insert(id)
-            }
-        }
+        let usable = linkAddresses(on: there, filter, numbers)
         var posts: [Post: NamespaceID] = [:]
         for (id, number) in numbers {
             guard let namespace = observed[id] else { continue }
             for interface in namespace.interfaces {
                 guard let end = namespace.hostEnd(of: interface, among: ends) else { continue }
-                // Whoever takes another's link-layer address would get the other's frames.
-                var own = interface.hardwareAddress
-                if holders[own] != [id], let before = filter.post(at: end.index),
-                    before.number == number
-                {
-                    own = before.hardwareAddress
-                }
+                let own = usable[end.index] ?? interface.hardwareAddress
                 posts[Post(interface: end.index, number: number, hardwareAddress: own)] = id
             }
         }
@@ -295,6 +284,7 @@ extension Agent {
         } catch {
             logger.error("flows of the host filter: \(error)")
         }
+        recheckLinkAddresses()
         shrinkHostFilter(hostFilter, now)
     }
 }

@@ -99,7 +99,7 @@ extension Agent {
             } ?? NetworkNamespace.current()
         let slot = nextSlot()
         let tenure = try persistently { () throws(SystemError) in
-            try Tenure(entering: namespace, slot: slot)
+            try Tenure(entering: namespace, slot: slot, isHost: true)
         }
         host = tenure.id
         take(tenure)

@@ -133,7 +133,8 @@ extension Agent {
                         isClosed: holdings[id]?.presence == .owned)
                 }
             },
-            conflicts: compilation.topology.conflicts.map { ConflictStatus($0) },
+            conflicts: compilation.topology.conflicts.map { ConflictStatus($0) }
+                + linkAddressConflicts,
             held: heldLinks, lastApply: lastApply, lost: lost, overheard: overheard(),
             sinks: observer?.sinks() ?? [])
     }

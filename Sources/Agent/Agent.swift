@@ -122,6 +122,8 @@ public actor Agent {
     /// The host's interfaces as they were last told to a host filter.
     var hostLink: (filter: ObjectIdentifier, interfaces: [ObservedInterface])?
     var guarded: Set<NamespaceID> = []
+    /// Link-layer addresses that namespaces have and may not use.
+    var linkAddressConflicts: [ConflictStatus] = []
     /// Endpoints whose state the host filter has not taken yet.
     var unfollowed: Set<NamespaceID> = []
     /// Those of them that it refused.

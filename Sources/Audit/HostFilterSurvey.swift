@@ -121,7 +121,8 @@ struct HostFilterSurvey {
                 return HostPost(
                     endpoint: place, interface: UInt32(bitPattern: end.index), name: end.name,
                     hardwareAddress: interface.hardwareAddress,
-                    isShared: holders[interface.hardwareAddress] != [endpoint.id])
+                    isShared: holders[interface.hardwareAddress] != [endpoint.id]
+                        || survey.isAtAnotherPort(interface.hardwareAddress, than: end))
             }
         }
     }

@@ -10,6 +10,8 @@ public struct HostSurvey: Sendable {
     /// By name: why a namespace could not be looked into.
     public private(set) var failures: [String: String] = [:]
     private let hostNamespace: String?
+    /// The entries of the host's bridges' forwarding databases.
+    private let bridged: [Neighbour]
 
     /// Looks into every namespace that is mounted in the folders, or that policies or the caller
     /// name.
@@ -43,11 +45,21 @@ public struct HostSurvey: Sendable {
         }
         found[host] = nil
         var socket = try RouteSocket(in: own)
+        bridged = try socket.neighbours().filter { $0.bridge != nil }
         namespaces.append(
             ObservedNamespace(
-                id: host, paths: [], pids: [], interfaces: try Self.interfaces(&socket)))
+                id: host, paths: [], pids: [], interfaces: try Self.interfaces(&socket),
+                routes: try Self.routes(&socket)))
         for (id, names) in found.sorted(by: { $0.key < $1.key }) {
             look(id, names.paths.sorted(), names.pids.sorted(), own)
+        }
+    }
+
+    /// Whether the bridge of a veth's end has seen a link-layer address at another of its ports.
+    func isAtAnotherPort(_ address: [UInt8], than end: ObservedInterface) -> Bool {
+        bridged.contains {
+            $0.hardwareAddress == address && $0.bridge == end.controllerIndex
+                && $0.link != end.index
         }
     }
 
@@ -92,7 +104,21 @@ public struct HostSurvey: Sendable {
                 peerIndex: interface.link.peerIndex,
                 peerNamespace: interface.link.peerNamespace,
                 controllerIndex: interface.link.controllerIndex,
-                addresses: interface.addresses.map(\.address).sorted())
+                addresses: interface.addresses.map(\.address).sorted(),
+                created: Dictionary(
+                    interface.addresses.map { ($0.address, $0.created) }, uniquingKeysWith: min),
+                lowerIndex: interface.link.lowerIndex,
+                lowerNamespace: interface.link.lowerNamespace)
         }
+    }
+
+    private static func routes(
+        _ socket: inout RouteSocket
+    ) throws(SystemError) -> [ObservedRoute] {
+        try socket.routes().map { route in
+            ObservedRoute(
+                destination: route.destination, table: route.table, metric: route.metric,
+                hops: route.hops.map { .init(link: $0.link, gateway: $0.gateway) })
+        }.sorted()
     }
 }

@@ -13,9 +13,7 @@ import Testing
     private func reading(_ route: inout RouteSocket) throws -> ObservedNamespace {
         ObservedNamespace(
             id: NamespaceID(device: 0, inode: 1), paths: [], pids: [],
-            interfaces: try route.interfaces().map {
-                ObservedInterface($0.link, addresses: $0.addresses.map(\.address).sorted())
-            })
+            interfaces: try route.interfaces().map(ObservedInterface.init))
     }
 
     private func changes(_ monitor: borrowing RouteMonitor) throws -> [RouteChange] {
@@ -29,7 +27,9 @@ import Testing
     @Test func `a tenant that plugs its cable in and out tells the host nothing new`() throws {
         let host = try NetworkNamespace.temporary()
         let tenant = try NetworkNamespace.temporary()
-        let monitor = try RouteMonitor(in: host)
+        let monitor = try host.run { () throws(SystemError) in
+            try RouteMonitor(followsRoutes: true)
+        }
         var near = try RouteSocket(in: host)
         var far = try RouteSocket(in: tenant)
         let empty = try reading(&near)
@@ -64,6 +64,14 @@ import Testing
         let went = try changes(monitor)
         #expect(!with.shows(went))
         #expect(without.shows(went))
+        // One that comes back is younger, and is read again.
+        usleep(30_000)
+        try route.addAddress(Self.address, prefixLength: 24, index: 1)
+        let back = try changes(monitor)
+        #expect(!with.shows(back))
+        #expect(try reading(&route).shows(back))
+        try route.removeAddress(Self.address, prefixLength: 24, index: 1)
+        _ = try changes(monitor)
         // The state that counts is the last one, so all of it has to be known.
         #expect(!with.shows(came + went))
     }

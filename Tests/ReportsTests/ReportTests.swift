@@ -50,8 +50,8 @@ struct ReportTests {
                 NAMESPACE  STATE                    ID       ADDRESSES
                 lost       closed, was an endpoint  net:[9]
                 conflicts:
-                CONFLICT  CLOSED FOR  WHY
-                10.0.0.9  a, b        several endpoints have the address
+                CONFLICT  REFUSED TO  WHY
+                10.0.0.9  a, b        they configured the address at the same time, and none of them may use it; ta…
                 lost events: 3 refusals, 0 link changes, 0 rule changes, 0 violations
 
                 """)

@@ -82,11 +82,11 @@ extension Schemas {
         (
             "Conflict",
             .record(
-                "Something that two sides claim, and so neither gets.",
+                "A claim that was refused.",
                 [
                     "subject": .string(), "claimants": .list(of: .string()),
                     "message": .string(),
-                ])
+                ], optional: ["keeper": .string()])
         ),
         (
             "Apply",

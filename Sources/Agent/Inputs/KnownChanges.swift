@@ -12,13 +12,16 @@ extension ObservedNamespace {
             switch change {
             case .link(let link):
                 guard let known = interface(link.index) else { return false }
-                return known == ObservedInterface(link, addresses: known.addresses)
+                return known
+                    == ObservedInterface(
+                        link, addresses: known.addresses, created: known.created)
             case .noLink(let index): return interface(index) == nil
             case .address(let told):
-                return interface(told.linkIndex)?.addresses.contains(told.address) ?? false
+                // One that went and came back is younger than the one that is known.
+                return interface(told.linkIndex)?.created[told.address] == told.created
             case .noAddress(let told):
                 return !(interface(told.linkIndex)?.addresses.contains(told.address) ?? false)
-            case .unclear: return false
+            case .route, .unclear: return false
             }
         }
     }

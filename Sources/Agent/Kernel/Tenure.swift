@@ -24,6 +24,8 @@ final class Tenure: Sendable {
     let log: Log?
     /// Nil for the host's own.
     private let host: HostNamespace?
+    /// Whether its routes are read as well.
+    private let isHost: Bool
     private let route: Mutex<RouteBox>
 
     private struct RouteBox: ~Copyable, Sendable { var socket: RouteSocket }
@@ -56,11 +58,11 @@ final class Tenure: Sendable {
 
     init(
         entering namespace: borrowing NetworkNamespace, slot: UInt64, keeper: SocketKeeper? = nil,
-        host: HostNamespace? = nil
+        host: HostNamespace? = nil, isHost: Bool = false
     ) throws(SystemError) {
         let sockets = try namespace.run { () throws(SystemError) in
             Sockets(
-                monitor: try RouteMonitor(), route: try RouteSocket(),
+                monitor: try RouteMonitor(followsRoutes: isHost), route: try RouteSocket(),
                 netfilter: try NetfilterSocket(), log: try Log.unlessTaken(),
                 rulesets: try RulesetMonitor())
         }
@@ -69,6 +71,7 @@ final class Tenure: Sendable {
         id = namespace.id
         self.slot = slot
         self.host = host
+        self.isHost = isHost
         log = sockets.log
         monitor = sockets.monitor
         route = Mutex(RouteBox(socket: sockets.route))
@@ -83,18 +86,22 @@ final class Tenure: Sendable {
 
     /// The links and addresses that the namespace has now, under the names that it was found by.
     func observe(paths: [String], pids: [Int32]) throws(SystemError) -> ObservedNamespace {
-        let (found, number) = try route.withLock { (box) throws(SystemError) in
+        let (found, number, routes) = try route.withLock { (box) throws(SystemError) in
             let found = try box.socket.interfaces()
+            let routes = isHost ? try box.socket.routes().map(ObservedRoute.init).sorted() : nil
             // The kernel gives numbers when it lists links whose other end is elsewhere.
             let leads = found.contains { $0.link.peerNamespace != nil }
-            guard leads, let host else { return (found, nil as Int32?) }
-            return (found, try box.socket.number(of: host.namespace))
+            guard leads, let host else { return (found, nil as Int32?, routes) }
+            return (found, try box.socket.number(of: host.namespace), routes)
         }
         return ObservedNamespace(
             id: id, paths: paths, pids: pids,
-            interfaces: found.map {
-                ObservedInterface($0.link, addresses: $0.addresses.map(\.address).sorted())
-            }, hostNumber: number)
+            interfaces: found.map(ObservedInterface.init), hostNumber: number, routes: routes)
+    }
+
+    /// Every link-layer address that the namespace knows behind its links.
+    func neighbours() throws(SystemError) -> [Neighbour] {
+        try route.withLock { (box) throws(SystemError) in try box.socket.neighbours() }
     }
 }
 
@@ -106,11 +113,27 @@ final class HostNamespace: Sendable {
 }
 
 extension ObservedInterface {
-    init(_ link: Link, addresses: [IPAddress]) {
+    init(_ interface: Interface) {
+        self.init(
+            interface.link, addresses: interface.addresses.map(\.address).sorted(),
+            created: Dictionary(
+                interface.addresses.map { ($0.address, $0.created) }, uniquingKeysWith: min))
+    }
+
+    init(_ link: Link, addresses: [IPAddress], created: [IPAddress: UInt64]) {
         self.init(
             index: link.index, name: link.name, kind: link.kind,
             hardwareAddress: link.hardwareAddress, isUp: link.isUp, peerIndex: link.peerIndex,
             peerNamespace: link.peerNamespace, controllerIndex: link.controllerIndex,
-            addresses: addresses)
+            addresses: addresses, created: created, lowerIndex: link.lowerIndex,
+            lowerNamespace: link.lowerNamespace)
+    }
+}
+
+extension ObservedRoute {
+    init(_ route: Route) {
+        self.init(
+            destination: route.destination, table: route.table, metric: route.metric,
+            hops: route.hops.map { Hop(link: $0.link, gateway: $0.gateway) })
     }
 }

@@ -16,6 +16,8 @@ struct Announcement: Codable, Hashable {
     let id: NamespaceID
     let tenant: String
     let labels: [String: String]
+    /// What the host says that the namespace is given; nil where it said nothing.
+    var addresses: [IPAddress]?
 
     /// Whether the namespace that was found still has the name that it was announced by.
     func isOf(_ found: NamespaceSource.Found) -> Bool {
@@ -61,6 +63,11 @@ struct Announcements {
     /// What they claim, by tenant.
     var claims: [String: [EndpointClaim]] {
         Dictionary(grouping: all.values, by: \.tenant).mapValues { $0.map(\.claim) }
+    }
+
+    /// The addresses that the host says it has given to namespaces.
+    var addresses: [NamespaceID: Set<IPAddress>] {
+        all.values.reduce(into: [:]) { $0[$1.id, default: []].formUnion($1.addresses ?? []) }
     }
 
     /// Takes one in; answers whether that is news.

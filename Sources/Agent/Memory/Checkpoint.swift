@@ -71,11 +71,13 @@ extension Checkpoint {
             hash.add(UInt64(UInt32(bitPattern: namespace.hostNumber ?? -1)))
             hash.add(UInt64(namespace.interfaces.count))
             for interface in namespace.interfaces { hash.add(interface) }
+            hash.add(namespace.routes)
         }
         for entry in announced.sorted(by: { ($0.tenant, $0.id) < ($1.tenant, $1.id) }) {
             hash.add(["\(entry.place)", entry.tenant])
             hash.add(entry.id.device, entry.id.inode)
             hash.add(entry.labels.sorted { $0.key < $1.key }.flatMap { [$0.key, $0.value] })
+            hash.add((entry.addresses ?? []).map(\.description))
         }
         return hash.text
     }
@@ -124,7 +126,27 @@ extension Checkpoint {
                 UInt64(interface.addresses.count))
             add([interface.name, interface.kind ?? ""])
             add(interface.hardwareAddress)
-            for address in interface.addresses { add(address.bytes) }
+            for address in interface.addresses {
+                add(address.bytes)
+                add(interface.created[address] ?? 0)
+            }
+            add(
+                UInt64(UInt32(bitPattern: interface.lowerIndex ?? -1)),
+                UInt64(UInt32(bitPattern: interface.lowerNamespace ?? -1)))
+        }
+
+        mutating func add(_ routes: [ObservedRoute]?) {
+            add(UInt64(routes?.count ?? 0))
+            for route in routes ?? [] {
+                add(route.destination.address.bytes)
+                add(
+                    UInt64(route.destination.length), UInt64(route.table), UInt64(route.metric),
+                    UInt64(route.hops.count))
+                for hop in route.hops {
+                    add(UInt64(UInt32(bitPattern: hop.link)))
+                    add(hop.gateway?.bytes ?? [])
+                }
+            }
         }
 
         var text: String { hash.finalize().hexadecimal }

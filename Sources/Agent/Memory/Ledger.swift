@@ -39,6 +39,8 @@ struct Ledger: Codable {
     var hostOverheard: Overheard?
     /// What of the totals of pairs is in the store's hours.
     var told: [RefusalBook.Pair: Tally]?
+    /// Which link-layer address each veth had first; nil where there never was a host filter.
+    var linkAddresses: LinkAddressClaims?
     /// The last entry of the journal that is in here.
     var journalEntry: UInt64?
     var book: RefusalBook

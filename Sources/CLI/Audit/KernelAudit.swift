@@ -18,13 +18,13 @@ struct KernelAudit {
             if done == total || done % 16 == 0 { progress.show("proved endpoint", done, of: total) }
         }
         progress.finish()
-        result.unproven += survey.topology.conflicts.map { Unproven($0) }
+        result.unproven += survey.topology.conflicts.filter(\.isUndecided).map { Unproven($0) }
         return result
     }
 }
 
 extension Unproven {
-    /// What is claimed twice is closed for both, which no rule of a table tells.
+    /// A claim that is nobody's, which no rule of a table tells.
     init(_ conflict: Conflict) {
         let words =
             switch conflict {
@@ -34,7 +34,11 @@ extension Unproven {
                 "\(address) of \(endpoint) lies outside the addresses of \(tenant)"
             case .insidePinned(let address, let endpoint, let tenant):
                 "\(address) of \(endpoint) lies inside the addresses of \(tenant)"
-            case .tooManyAddresses(let endpoint, _, let count, let most):
+            case .takenAddress(let address, let endpoint, _, let keeper):
+                "\(address) of \(endpoint) is kept by \(keeper)"
+            case .unroutedAddress(let address, let endpoint, _):
+                "\(address) of \(endpoint) is not pinned, and the host has no route to it there"
+            case .tooManyAddresses(let endpoint, _, let count, let most, _):
                 "\(endpoint) has \(count) addresses, and the first \(most) count"
             case .sharedNamespace(let name, let tenants):
                 "\(name) is claimed by \(tenants.joined(separator: " and "))"

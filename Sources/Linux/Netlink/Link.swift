@@ -17,6 +17,11 @@ public struct Link: Hashable, Sendable {
     public var peerNamespace: Int32?
     /// The link that bridges or bonds it.
     public var controllerIndex: Int32?
+    /// The number by which the reading namespace knows the namespace of the link below it, such as a macvlan's
+    /// parent; nil for a veth, and where the link below is in the same namespace.
+    public var lowerNamespace: Int32?
+    /// The index of the link below it, in its own namespace; nil for a veth.
+    public var lowerIndex: Int32?
 }
 
 extension Link {
@@ -31,8 +36,12 @@ extension Link {
         var attributes = NetlinkAttributes(payload.dropFirst(Self.headerSize))
         while let attribute = try attributes.next() { try read(attribute) }
         // Other kinds keep the link below them there, in the same attribute.
-        if kind != "veth", kind != "netkit" { peerIndex = nil }
+        if kind != "veth", kind != "netkit" {
+            (lowerIndex, lowerNamespace) = (peerIndex, peerNamespace)
+            peerIndex = nil
+        }
         if peerIndex == nil { peerNamespace = nil }
+        if lowerIndex == nil { lowerNamespace = nil }
     }
 
     private mutating func read(_ attribute: NetlinkAttribute) throws(NetlinkParseError) {

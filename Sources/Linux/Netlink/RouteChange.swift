@@ -9,12 +9,15 @@ public enum RouteChange: Hashable, Sendable {
     case noLink(Int32)
     case address(InterfaceAddress)
     case noAddress(InterfaceAddress)
+    /// A route is new, another or gone.
+    case route(Route)
     /// Something that only a reading of everything tells.
     case unclear
 }
 
 extension RouteChange {
-    /// Reads a message; nil for one that says nothing about links or addresses.
+    /// Reads a message; nil for one that says nothing about links, addresses or where
+    /// single hosts are.
     ///
     /// A bridge speaks of its ports in messages of the same type (`br_ifinfo_notify` in
     /// net/bridge/br_netlink.c): they say less of a link than its own messages, which come whenever
@@ -36,6 +39,9 @@ extension RouteChange {
                 }
                 self =
                     Int(message.type) == RTM_NEWADDR ? .address(address) : .noAddress(address)
+            case RTM_NEWROUTE, RTM_DELROUTE:
+                guard let route = try Route(payload) else { return nil }
+                self = .route(route)
             default: self = .unclear
             }
         } catch {

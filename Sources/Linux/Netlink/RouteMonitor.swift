@@ -1,7 +1,7 @@
 private import CLinux
 private import Glibc
 
-/// Tells when links or addresses of one namespace change.
+/// Tells when links, addresses or, if wanted, routes of one namespace change.
 public struct RouteMonitor: ~Copyable, Sendable {
     /// What the kernel has told since the last look.
     public enum News: Hashable, Sendable {
@@ -21,9 +21,14 @@ public struct RouteMonitor: ~Copyable, Sendable {
     ///
     /// The system call is `socket`.
     ///
-    /// The capacity is how many bytes of news the kernel keeps before it overflows.
-    public init(capacity: CInt = 1 << 20) throws(SystemError) {
-        let groups = [RTNLGRP_LINK, RTNLGRP_IPV4_IFADDR, RTNLGRP_IPV6_IFADDR]
+    /// - Parameters:
+    ///   - capacity: How many bytes of news the kernel keeps before it overflows.
+    ///   - followsRoutes: Whether it tells of routes as well. IPv4 routes that go with their link go without
+    ///     a message of their own (`fib_sync_down_dev` in net/ipv4/fib_semantics.c).
+    /// - Throws: What the kernel refused.
+    public init(capacity: CInt = 1 << 20, followsRoutes: Bool = false) throws(SystemError) {
+        var groups = [RTNLGRP_LINK, RTNLGRP_IPV4_IFADDR, RTNLGRP_IPV6_IFADDR]
+        if followsRoutes { groups += [RTNLGRP_IPV4_ROUTE, RTNLGRP_IPV6_ROUTE] }
         socket = try NetlinkSocket(
             groups: groups.map(\.rawValue), receiveBuffer: capacity, blocking: false)
     }

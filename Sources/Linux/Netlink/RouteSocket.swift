@@ -1,5 +1,6 @@
 private import CLinux
 private import Glibc
+private import NetTypes
 
 /// Asks one namespace for its links and addresses, and changes them.
 ///
@@ -52,6 +53,38 @@ public struct RouteSocket: ~Copyable, Sendable {
         let addresses = Dictionary(grouping: try addresses(), by: \.linkIndex)
         return links.map { Interface(link: $0, addresses: addresses[$0.index] ?? []) }
             .sorted { $0.link.index < $1.link.index }
+    }
+
+    /// Every route of both families and all tables that says where single hosts are, in the kernel's order.
+    ///
+    /// The request is RTM_GETROUTE.
+    public mutating func routes() throws(SystemError) -> [Route] {
+        var routes: [Route] = []
+        for family in AddressFamily.allCases {
+            var request = NetlinkRequest("RTM_GETROUTE", type: RTM_GETROUTE, flags: NLM_F_DUMP)
+            request.append(field: family.number)
+            request.append(zeros: 11)
+            routes += try dump(request, of: RTM_NEWROUTE) { payload throws(NetlinkParseError) in
+                try Route(payload)
+            }
+        }
+        return routes
+    }
+
+    /// Every link-layer address that the neighbour tables and the bridges' forwarding databases know.
+    ///
+    /// The request is RTM_GETNEIGH.
+    public mutating func neighbours() throws(SystemError) -> [Neighbour] {
+        var neighbours: [Neighbour] = []
+        for family in [AF_BRIDGE, AF_INET, AF_INET6] {
+            var request = NetlinkRequest("RTM_GETNEIGH", type: RTM_GETNEIGH, flags: NLM_F_DUMP)
+            request.append(field: UInt8(family))
+            request.append(zeros: 11)
+            neighbours += try dump(request, of: RTM_NEWNEIGH) {
+                payload throws(NetlinkParseError) in try Neighbour(payload)
+            }
+        }
+        return neighbours
     }
 
     /// The number by which this namespace knows another, as `Link.peerNamespace` shows it; nil when

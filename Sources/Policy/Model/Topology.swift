@@ -10,11 +10,21 @@ public struct ObservedNamespace: Hashable, Sendable {
     public let interfaces: [ObservedInterface]
     /// The number by which it knows the host namespace; nil where no link joins them.
     public let hostNumber: Int32?
+    /// Where it sends packets; nil where that was not read, which it is of the host only.
+    public let routes: [ObservedRoute]?
 
+    /// - Parameters:
+    ///   - id: Its device and inode.
+    ///   - paths: Every path at which it is mounted, sorted.
+    ///   - pids: Every process that names it, sorted.
+    ///   - interfaces: Its links, sorted by index.
+    ///   - hostNumber: The number by which it knows the host namespace; nil where no link joins them.
+    ///   - routes: The host's routes, sorted; nil where they were not read.
     public init(
         id: NamespaceID, paths: [String], pids: [Int32], interfaces: [ObservedInterface],
-        hostNumber: Int32? = nil
+        hostNumber: Int32? = nil, routes: [ObservedRoute]? = nil
     ) {
+        self.routes = routes
         self.hostNumber = hostNumber
         self.id = id
         self.paths = paths
@@ -25,6 +35,13 @@ public struct ObservedNamespace: Hashable, Sendable {
     /// Every address of its interfaces, loopback addresses left out.
     public var addresses: [IPAddress] {
         Set(interfaces.flatMap(\.addresses)).filter { !$0.isLoopback }.sorted()
+    }
+
+    /// When each address was configured first on one of its interfaces, in hundredths of a second since the boot.
+    var created: [IPAddress: UInt64] {
+        interfaces.reduce(into: [:]) { created, interface in
+            created.merge(interface.created) { min($0, $1) }
+        }
     }
 
     /// The name people know it by: the shortest file name, or its process, or its inode.
@@ -78,12 +95,23 @@ public struct ObservedInterface: Hashable, Sendable {
     /// The link that bridges or bonds it, in the same namespace.
     public let controllerIndex: Int32?
     public let addresses: [IPAddress]
+    /// When each address was configured, in hundredths of a second since the boot; an address that is missing
+    /// counts as the first of all.
+    public let created: [IPAddress: UInt64]
+    /// The link below it, such as the parent of a macvlan, by index in its own namespace.
+    public let lowerIndex: Int32?
+    /// The number by which its namespace knows that of the link below; nil where that is the same.
+    public let lowerNamespace: Int32?
 
     public init(
         index: Int32, name: String, kind: String?, hardwareAddress: [UInt8], isUp: Bool,
         peerIndex: Int32?, peerNamespace: Int32? = nil, controllerIndex: Int32?,
-        addresses: [IPAddress]
+        addresses: [IPAddress], created: [IPAddress: UInt64] = [:], lowerIndex: Int32? = nil,
+        lowerNamespace: Int32? = nil
     ) {
+        self.created = created
+        self.lowerIndex = lowerIndex
+        self.lowerNamespace = lowerNamespace
         self.peerNamespace = peerNamespace
         self.index = index
         self.name = name
@@ -128,11 +156,11 @@ public struct Topology: Hashable, Sendable {
     public let endpoints: [Endpoint]
     /// The host namespace's own addresses.
     public let host: AddressSet
-    /// Every address that some namespace has, claimed or not, in conflict or not, and every
-    /// pinned one: never a part of the world.
+    /// Every address that a namespace has by right, claimed or not, those that are closed because the
+    /// order of right names no keeper, and every pinned one: never a part of the world.
     ///
-    /// Of an endpoint those are left out that it has beyond what one may have: it is called at none
-    /// of them.
+    /// An address that a namespace has configured without a right to it is left out. Otherwise a tenant could
+    /// take any address from what others may reach in the world.
     public let local: AddressSet
     public let conflicts: [Conflict]
     /// Namespaces that no tenant claims, or that more than one does.
@@ -147,31 +175,5 @@ public struct Topology: Hashable, Sendable {
         self.local = local
         self.conflicts = conflicts
         self.unknown = unknown
-    }
-}
-
-/// Something that two sides claim; it is closed for both.
-public enum Conflict: Hashable, Sendable {
-    /// Endpoints of two tenants, or of one with different labels, have the address.
-    case sharedAddress(IPAddress, by: [String])
-    /// An endpoint has an address outside its tenant's pinned networks.
-    case outsidePinned(IPAddress, endpoint: String, tenant: String)
-    /// An endpoint has an address inside another tenant's pinned networks.
-    case insidePinned(IPAddress, endpoint: String, of: String)
-    /// An endpoint has more addresses than one may have: the further ones are nobody's.
-    case tooManyAddresses(endpoint: String, tenant: String, count: Int, most: Int)
-    /// Several tenants claim the namespace.
-    case sharedNamespace(String, tenants: [String])
-}
-
-extension Conflict {
-    /// The address that it is about; nil where it is about something else.
-    var address: IPAddress? {
-        switch self {
-        case .sharedAddress(let address, _), .outsidePinned(let address, _, _),
-            .insidePinned(let address, _, _):
-            address
-        case .tooManyAddresses, .sharedNamespace: nil
-        }
     }
 }

@@ -116,7 +116,7 @@ extension MetricsReport {
                 UInt64(clamping: status.unknownNamespaces.count)),
             MetricFamily(
                 .gauge, "ringfence_conflicts",
-                help: "Addresses and namespaces that are claimed twice and closed.",
+                help: "Claims to addresses and namespaces that are refused.",
                 UInt64(clamping: status.conflicts.count)),
             MetricFamily(
                 .gauge, "ringfence_map_fill_ratio", unit: "ratio",

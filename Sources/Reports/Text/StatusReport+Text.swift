@@ -109,7 +109,7 @@ extension StatusReport: TextReport {
 
     private func conflictText(_ form: TextForm) -> String {
         guard !conflicts.isEmpty else { return "" }
-        var table = Table(.init("CONFLICT"), .init("CLOSED FOR"), .init("WHY"))
+        var table = Table(.init("CONFLICT"), .init("REFUSED TO"), .init("WHY"))
         for conflict in conflicts {
             table.append([
                 conflict.subject, conflict.claimants.joined(separator: ", "), conflict.message,

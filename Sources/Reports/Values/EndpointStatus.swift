@@ -12,7 +12,7 @@ public struct EndpointStatus: Hashable, Sendable, Codable {
         case dirty
         /// What the kernel holds has not been read yet.
         case unknown
-        /// Something that the endpoint has is claimed twice; it is closed.
+        /// It has an address that it may not use; all else is as for `enforced`.
         case conflict
     }
 
@@ -55,17 +55,25 @@ public struct UnknownNamespace: Hashable, Sendable, Codable {
     }
 }
 
-/// Something that two sides claim, and so neither gets.
+/// A claim that was refused.
 public struct ConflictStatus: Hashable, Sendable, Codable {
     /// The address or the namespace.
     public var subject: String
-    /// The endpoints or tenants that are closed for it.
+    /// The endpoints or tenants whose claim is refused: what others have stays as it is.
     public var claimants: [String]
+    /// Who keeps the subject, such as an endpoint, a tenant or the host; nil where nobody does.
+    public var keeper: String?
     public var message: String
 
-    public init(subject: String, claimants: [String], message: String) {
+    /// - Parameters:
+    ///   - subject: The address or the namespace.
+    ///   - claimants: The endpoints or tenants whose claim is refused.
+    ///   - keeper: Who keeps the subject; nil where nobody does.
+    ///   - message: What follows, and what to do.
+    public init(subject: String, claimants: [String], keeper: String? = nil, message: String) {
         self.subject = subject
         self.claimants = claimants
+        self.keeper = keeper
         self.message = message
     }
 
@@ -74,23 +82,47 @@ public struct ConflictStatus: Hashable, Sendable, Codable {
         case .sharedAddress(let address, let claimants):
             self.init(
                 subject: address.description, claimants: claimants,
-                message: "several endpoints have the address")
+                message: "they configured the address at the same time, "
+                    + "and none of them may use it; take it from all but one, "
+                    + "or list it in 'addresses' of one tenant")
+        case .takenAddress(let address, let endpoint, let tenant, let keeper):
+            self.init(
+                subject: address.description, claimants: [endpoint], keeper: keeper,
+                message: "\(keeper) keeps the address, and \(endpoint) may not use it; "
+                    + "take it from \(endpoint)" + Self.pinning(tenant, keeper))
+        case .unroutedAddress(let address, let endpoint, let tenant):
+            self.init(
+                subject: address.description, claimants: [endpoint],
+                message: "the host has no route for the address to \(endpoint), "
+                    + "which may not use it; add a route on the host, "
+                    + "or list it in 'addresses' of tenant \(tenant)")
         case .outsidePinned(let address, let endpoint, let tenant):
             self.init(
                 subject: address.description, claimants: [endpoint],
-                message: "the address is outside the networks that tenant \(tenant) pins")
+                message: "the address is outside the networks that tenant \(tenant) pins, "
+                    + "and \(endpoint) may not use it")
         case .insidePinned(let address, let endpoint, let tenant):
             self.init(
-                subject: address.description, claimants: [endpoint],
-                message: "the address is inside a network that tenant \(tenant) pins")
-        case .tooManyAddresses(let endpoint, let tenant, let count, let most):
+                subject: address.description, claimants: [endpoint], keeper: tenant,
+                message: "the address is inside a network that tenant \(tenant) pins, "
+                    + "and \(endpoint) may not use it")
+        case .tooManyAddresses(let endpoint, let tenant, let count, let most, let refused):
+            let named = refused.prefix(8).map(\.description).joined(separator: ", ")
+            let more = refused.count > 8 ? " and \(refused.count - 8) more" : ""
             self.init(
                 subject: endpoint, claimants: [endpoint],
-                message: "it has \(count) addresses, and the first \(most) count; "
-                    + "list its networks in 'addresses' of tenant \(tenant), or take some away")
+                message: "it has \(count) addresses, and the \(most) that it had first count; "
+                    + "it may not use \(named)\(more); take some away, or list the networks that count in "
+                    + "'addresses' of tenant \(tenant)")
         case .sharedNamespace(let name, let tenants):
             self.init(
                 subject: name, claimants: tenants, message: "several tenants claim the namespace")
         }
+    }
+
+    /// What else a claimant's operator can do; nothing outweighs the host's own addresses.
+    private static func pinning(_ tenant: String?, _ keeper: String) -> String {
+        guard let tenant, keeper != "host" else { return "" }
+        return ", or list it in 'addresses' of tenant \(tenant) if it is \(tenant)'s"
     }
 }

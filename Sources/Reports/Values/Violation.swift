@@ -113,7 +113,7 @@ public enum RefusalReason: String, Hashable, Sendable, Codable, CaseIterable {
     case invalid
     /// The endpoint was to forward it for somebody else.
     case forwarded
-    /// One of its addresses is claimed twice.
+    /// Nobody keeps one of its addresses.
     case conflict
     /// The endpoint had no rules yet, or not for the address: it was sent before the agent knew that the
     /// endpoint has it.
