@@ -30,7 +30,11 @@ extension Agent {
             let claimants = status.claimants.joined(separator: ", ")
             logger.warning("\(status.subject) (\(claimants)): \(status.message); closed for all")
         }
-        compilation = Compilation(of: inputs.accepted, for: topology) { concurrently($0, $1) }
+        let errors = compilation.errors
+        compilation = Compilation(of: inputs.accepted, for: topology, after: compilation) {
+            concurrently($0, $1)
+        }
+        tellOversized(since: errors)
         explanations = [:]
         mentions = nil
     }
@@ -45,11 +49,21 @@ extension Agent {
         trimAt = ContinuousClock.now + .milliseconds(2500)
     }
 
-    /// Compiles what some policy files touch.
-    func follow(_ changed: Set<String>, readTime: Duration) {
+    /// Compiles what some policy files touch, unless that was just tried.
+    func follow(
+        _ changed: Set<String>, readTime: Duration, trial: Compilation.Trial? = nil
+    ) {
         let clock = ContinuousClock()
         let start = clock.now
-        let touched = compilation.follow(inputs.accepted, changed: changed)
+        let errors = compilation.errors
+        let touched: Set<NamespaceID>
+        if let trial, trial.paths == changed, trial.refusals.isEmpty {
+            compilation = trial.compilation
+            touched = trial.touched
+        } else {
+            touched = compilation.follow(inputs.accepted, changed: changed)
+        }
+        tellOversized(since: errors)
         explanations = [:]
         mentions?.follow(inputs.accepted, changed: changed)
         apply(to: touched.sorted(), compileTime: clock.now - start, readTime: readTime)

@@ -138,7 +138,8 @@ extension Agent {
             } else if holding?.presence != .owned {
                 .unknown
             } else if compilation.errors[endpoint.id] != nil {
-                .closed
+                // It has a state that fits, which is not all that the policies say.
+                .dirty
             } else if endpoint.addresses != observed[endpoint.id]?.addresses {
                 .conflict
             } else {

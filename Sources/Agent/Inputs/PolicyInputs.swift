@@ -36,10 +36,13 @@ struct PolicyInputs {
     /// - Parameters:
     ///   - changes: What was found, by path.
     ///   - moment: When it is; policies that have expired by then open nothing.
+    ///   - refusals: What is wrong with some changed files in a set that is right otherwise, by path: they
+    ///     may be too large. It names changed files only.
     /// - Returns: Those whose accepted content is another now, with the bytes that are in force, or nil
     ///   where nothing is any more.
     mutating func take(
-        _ changes: [String: Content], at moment: Timestamp
+        _ changes: [String: Content], at moment: Timestamp,
+        refusals: (PolicySet, Set<String>) -> [String: [Diagnostic]] = { _, _ in [:] }
     ) -> [String: [UInt8]?] {
         let changes = changes.map { (path: $0.key, content: $0.value) }
         let readings = concurrently(changes.count) {
@@ -50,7 +53,10 @@ struct PolicyInputs {
         var candidates = waiting
         while !candidates.isEmpty {
             do throws(PolicyErrors) {
-                accepted = try accepted.replacing(candidates.mapValues { $0.file?.at(moment) })
+                let next = try accepted.replacing(candidates.mapValues { $0.file?.at(moment) })
+                let refused = refusals(next, Set(candidates.keys))
+                guard refused.isEmpty else { throw PolicyErrors(refused.values.flatMap(\.self)) }
+                accepted = next
                 for path in candidates.keys { took(path) }
                 return candidates.mapValues(\.bytes)
             } catch {
@@ -58,7 +64,9 @@ struct PolicyInputs {
                 conflicts.merge(wrong) { $1 }
                 let blamed = candidates.keys.filter { wrong[$0] != nil }
                 // Where an unchanged file is wrong now, some change took away what it needs.
-                if blamed.isEmpty { return hold(candidates, breaking: wrong, at: moment) }
+                if blamed.isEmpty {
+                    return hold(candidates, breaking: wrong, at: moment, refusals)
+                }
                 for path in blamed { candidates[path] = nil }
             }
         }
@@ -153,12 +161,17 @@ struct PolicyInputs {
     /// Takes the changes one by one, so that only those that break something are held.
     private mutating func hold(
         _ candidates: [String: Candidate], breaking wrong: [String: [Diagnostic]],
-        at moment: Timestamp
+        at moment: Timestamp, _ refusals: (PolicySet, Set<String>) -> [String: [Diagnostic]]
     ) -> [String: [UInt8]?] {
         var changed: [String: [UInt8]?] = [:]
         for (path, candidate) in candidates.sorted(by: { $0.key < $1.key }) {
             guard let next = try? accepted.replacing([path: candidate.file?.at(moment)])
             else { continue }
+            let refused = refusals(next, [path])
+            guard refused.isEmpty else {
+                conflicts.merge(refused) { $0 + $1 }
+                continue
+            }
             accepted = next
             took(path)
             changed[path] = .some(candidate.bytes)
