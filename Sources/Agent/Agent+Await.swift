@@ -88,6 +88,7 @@ extension Agent {
         let announcement = Announcement(
             place: place, id: id, tenant: tenant, labels: request.labels ?? [:])
         let isNews = try announced.add(announcement)
+        if isNews { renewClaim(of: place) }
         let isNewHere = refreshNamespaces()
         guard isNews || isNewHere else { return }
         rebuild()

@@ -21,6 +21,10 @@ extension Agent {
             + announced.claims.values.flatMap(\.self)).map(\.target)
         let paths = claims.compactMap { if case .path(let path) = $0 { path } else { nil } }
         let pids = claims.compactMap { if case .pid(let pid) = $0 { pid } else { nil } }
+        // Where no policy could be read, nobody took a claim away.
+        if !inputs.accepted.files.isEmpty || inputs.errors.isEmpty {
+            source.keepClaims(of: pids + configuration.pids)
+        }
         let found = look(paths: paths, pids: pids + configuration.pids)
         announced.keep { announcement in
             found[announcement.id].map(announcement.isOf) ?? false
@@ -48,6 +52,7 @@ extension Agent {
     func look(paths: [String], pids: [Int32]) -> [NamespaceID: NamespaceSource.Found] {
         let known = Set(source.processDescriptors.keys)
         var found = source.look(paths: paths, pids: pids)
+        keepProcessClaims()
         tellDoubts()
         for (pid, descriptor) in source.processDescriptors where !known.contains(pid) {
             watch(descriptor, .process, UInt64(UInt32(bitPattern: pid)))

@@ -1,3 +1,4 @@
+internal import Compiler
 internal import Linux
 internal import Logging
 internal import Policy
@@ -43,6 +44,7 @@ extension Agent {
                 changes[path] = content(at: path)
             }
         }
+        waitForEmptied(&changes, start)
         take(changes, readTime: clock.now - start)
         charge(paths, from: start)
     }
@@ -72,6 +74,7 @@ extension Agent {
         after.leave(unsettled.keys, asIn: before)
         var changes: [String: PolicyInputs.Content] = [:]
         snapshot = after
+        tellIgnored(since: before)
         let paths = Set(before.files.keys).union(after.files.keys).union(before.problems.keys)
             .union(after.problems.keys).union(inputs.accepted.files.paths)
         for path in paths where unsettled[path] == nil {
@@ -87,6 +90,7 @@ extension Agent {
                 changes[path] = content(at: path)
             }
         }
+        waitForEmptied(&changes, start)
         take(changes, readTime: clock.now - start)
     }
 
@@ -107,7 +111,13 @@ extension Agent {
         let errors = inputs.errors
         let before = inputs.accepted
         let generation = ledger.generation
-        let changed = inputs.take(changes, at: clock())
+        var trial: Compilation.Trial?
+        let changed = inputs.take(changes, at: clock()) { [compilation] next, paths in
+            let found = compilation.trial(of: next, changed: paths)
+            trial = found
+            return found.refusals
+        }
+        tellEmptied(changed.keys, before: before)
         setAlarm()
         snapshot.forgetBytes(of: changes.keys)
         for (path, diagnostics) in inputs.errors where errors[path] != diagnostics {
@@ -129,7 +139,7 @@ extension Agent {
         }
         guard isReady else { return }
         if inputs.accepted.tenants == before.tenants {
-            follow(Set(changed.keys), readTime: readTime)
+            follow(Set(changed.keys), readTime: readTime, trial: trial)
         } else {
             refreshNamespaces()
             rebuild()

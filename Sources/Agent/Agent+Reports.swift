@@ -110,7 +110,8 @@ extension Agent {
                 directory: configuration.policies, files: policies.files.count,
                 policies: policies.files.values.reduce(0) { $0 + $1.policyCount },
                 rules: policies.files.values.reduce(0) { $0 + $1.rules.count },
-                tenants: policies.tenants.count, errors: inputs.diagnostics),
+                tenants: policies.tenants.count, errors: inputs.diagnostics,
+                warnings: policyWarnings()),
             endpoints: compilation.topology.endpoints.map(status).sorted {
                 ($0.tenant, $0.name) < ($1.tenant, $1.name)
             },

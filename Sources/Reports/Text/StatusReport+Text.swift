@@ -4,7 +4,8 @@ import Policy
 extension StatusReport: TextReport {
     public func text(_ form: TextForm) -> String {
         [
-            agentText, policyText, applyText, errorText(form), endpointText(form),
+            agentText, policyText, applyText, errorText(form), warningText(form),
+            endpointText(form),
             unknownText(form), conflictText(form), overheard?.text ?? "", lostText(form),
             sinkText(form),
         ].joined()
@@ -61,6 +62,17 @@ extension StatusReport: TextReport {
                 "  \(error.place.description.printable): \(error.message.printable)\n"
                     + "    fix: \(error.fix.printable)\n"
             }.joined()
+    }
+
+    private func warningText(_ form: TextForm) -> String {
+        guard let warnings = policies.warnings, !warnings.isEmpty else { return "" }
+        let shown = warnings.prefix(20).map { warning in
+            "  \(warning.place.description.printable): \(warning.message.printable)\n"
+                + "    fix: \(warning.fix.printable)\n"
+        }
+        let more = warnings.count - shown.count
+        return form.styled("warnings about the policy directory:", .doubtful) + "\n"
+            + shown.joined() + (more > 0 ? "  and \(more) more\n" : "")
     }
 
     private func endpointText(_ form: TextForm) -> String {
