@@ -60,7 +60,9 @@ extension Agent {
 
     /// What the policy directory holds that may be meant otherwise.
     func policyWarnings() -> [Diagnostic] {
-        snapshot.ignored.map(Diagnostic.ignoredFile) + inputs.accepted.warnings() + endedClaims()
+        // What is wrong with a file says more than what its last good content is short of.
+        let inForce = inputs.accepted.warnings().filter { inputs.errors[$0.place.file] == nil }
+        return snapshot.ignored.map(Diagnostic.ignoredFile) + inForce + endedClaims()
     }
 }
 
