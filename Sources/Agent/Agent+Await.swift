@@ -1,3 +1,4 @@
+internal import AgentCore
 internal import Glibc
 internal import Linux
 internal import Logging
@@ -18,12 +19,12 @@ extension Agent {
         let deadline = ContinuousClock.now + request.wait
         let place = try place(of: request)
         var reason = "the agent has not read everything yet"
-        var isAnnounced = false
+        var announcement: Announced?
         repeat {
             if isReady {
-                if !isAnnounced { try announce(request, at: place) }
-                isAnnounced = true
-                switch try progress(of: place, request) {
+                let isNews = try announcement ?? announce(request, at: place)
+                announcement = isNews
+                switch try progress(of: place, request, isNews) {
                 case .inForce(let endpoint): return endpoint
                 case .pending(let why): reason = why
                 }
@@ -42,6 +43,12 @@ extension Agent {
         logger.info("announced no more", metadata: ["place": "\(place)"])
         refreshNamespaces()
         rebuild()
+    }
+
+    private enum Announced {
+        /// Nothing was announced of the namespace before.
+        case news
+        case known
     }
 
     private enum Progress {
@@ -65,14 +72,16 @@ extension Agent {
     }
 
     /// Takes a tenant's new namespace in.
-    private func announce(_ request: EnforcementRequest, at place: Announcement.Place) throws {
+    private func announce(
+        _ request: EnforcementRequest, at place: Announcement.Place
+    ) throws -> Announced {
         let id = try self.id(of: place)
         guard id != host else {
             throw EnforcementProblem(
                 .conflict, "\(place) is the host's own namespace",
                 fix: "give the command a namespace of its own")
         }
-        guard let tenant = request.tenant else { return }
+        guard let tenant = request.tenant else { return .known }
         guard inputs.accepted.tenants[tenant] != nil else {
             let names = inputs.accepted.tenants.keys.sorted().prefix(20).joined(separator: ", ")
             throw EnforcementProblem(
@@ -90,17 +99,38 @@ extension Agent {
             place: place, id: id, tenant: tenant, labels: request.labels ?? [:],
             addresses: request.addresses ?? known?.addresses)
         let isNews = try announced.add(announcement)
+        if isNews { renewClaim(of: place) }
         let isNewHere = refreshNamespaces()
-        guard isNews || isNewHere else { return }
-        rebuild()
-        guard endpoint(id)?.tenant == tenant else {
-            if isNews { _ = try announced.remove(place) }
-            rebuild()
-            throw EnforcementProblem(
-                .conflict, "\(place) is not \(tenant)'s alone: the policy files give it to another",
-                fix: "see which tenant's 'endpoints' name it, and use that tenant")
+        if isNews || isNewHere { rebuild() }
+        if isNews {
+            logger.info("announced", metadata: ["tenant": "\(tenant)", "place": "\(place)"])
         }
-        logger.info("announced", metadata: ["tenant": "\(tenant)", "place": "\(place)"])
+        return isNews && known == nil ? .news : .known
+    }
+
+    /// Whether the policies give a namespace to the tenant of a request; nil while that is compiled.
+    ///
+    /// - Throws: `EnforcementProblem` where they don't, with the announcement taken back.
+    private func isGiven(
+        _ place: Announcement.Place, _ id: NamespaceID, _ request: EnforcementRequest,
+        _ announced: Announced
+    ) throws -> Bool? {
+        if let endpoint = endpoint(id), endpoint.tenant == request.tenant ?? endpoint.tenant {
+            return true
+        }
+        if compileQueue.isBusy { return nil }
+        guard let tenant = request.tenant else {
+            guard tenures[id] != nil else { return nil }
+            throw EnforcementProblem(
+                .conflict, "no tenant alone claims \(place)",
+                fix: "name the tenant in the request, or in the 'endpoints' of a policy file")
+        }
+        // A namespace that was left out for want of room, or went while it was announced, is no conflict.
+        guard tenures[id] != nil else { return nil }
+        if announced == .news, try self.announced.remove(place) { rebuild() }
+        throw EnforcementProblem(
+            .conflict, "\(place) is not \(tenant)'s alone: the policy files give it to another",
+            fix: "see which tenant's 'endpoints' name it, and use that tenant")
     }
 
     private func id(of place: Announcement.Place) throws -> NamespaceID {
@@ -118,18 +148,16 @@ extension Agent {
 
     /// Looks at the namespace as it is now.
     private func progress(
-        of place: Announcement.Place, _ request: EnforcementRequest
+        of place: Announcement.Place, _ request: EnforcementRequest, _ announced: Announced
     ) throws -> Progress {
         let id = try self.id(of: place)
         let isNewHere = tenures[id] == nil && refreshNamespaces()
         let hasMoved = refreshInterfaces(of: id)
         if isNewHere || hasMoved { rebuild() }
         if let reason = refusedEntries[id] { return .pending(reason) }
-        guard let endpoint = self.endpoint(id) else {
-            guard tenures[id] != nil else { return .pending("it has not been found yet") }
-            throw EnforcementProblem(
-                .conflict, "no tenant alone claims \(place)",
-                fix: "name the tenant in the request, or in the 'endpoints' of a policy file")
+        guard try isGiven(place, id, request, announced) != nil, let endpoint = endpoint(id) else {
+            return .pending(
+                tenures[id] == nil ? "it has not been found yet" : "its rules are being compiled")
         }
         let status = status(endpoint)
         guard status.state == .enforced else {

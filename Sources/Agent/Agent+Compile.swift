@@ -20,12 +20,15 @@ extension Agent {
         let announced: [String: [EndpointClaim]]
         let given: [NamespaceID: Set<IPAddress>]
         let retained: Set<IPAddress>
+        let earlier: Compilation
 
         func compiled() -> Compilation {
             let topology = policies.topology(
                 observed: observed, host: host, announced: announced, given: given,
                 retained: retained)
-            return Compilation(of: policies, for: topology) { concurrently($0, $1) }
+            return Compilation(of: policies, for: topology, after: earlier) {
+                concurrently($0, $1)
+            }
         }
     }
 
@@ -33,7 +36,7 @@ extension Agent {
         CompileInput(
             policies: inputs.accepted, observed: Array(observed.values), host: host,
             announced: announced.claims, given: announced.addresses,
-            retained: guards.retainedAddresses)
+            retained: guards.retainedAddresses, earlier: compilation)
     }
 
     /// Compiles everything, as after a change of tenants, namespaces or addresses, and brings it into force.
@@ -109,6 +112,7 @@ extension Agent {
     private func concludeAll(_ next: Compilation, begun: ContinuousClock.Instant) {
         let rest = compileQueue.end()
         if take(next, with: rest) { applyCompilation(after: ContinuousClock.now - begun) }
+        takeWaiting()
         if rest.isOutdated { rebuild() }
     }
 
@@ -149,7 +153,10 @@ extension Agent {
                 ])
         }
         readRefusals(beforeChangeTo: next.topology)
+        let errors = compilation.errors
         compilation = next
+        compilationCount += 1
+        tellOversized(since: errors)
         explanations = [:]
         mentions = nil
         owners = nil
@@ -157,50 +164,30 @@ extension Agent {
         followGuards()
     }
 
-    /// Compiles what some policy files touch, and brings it into force.
+    /// Compiles what some policy files touch, unless that was just tried, and brings it into force.
     ///
     /// - Parameters:
     ///   - changed: The files.
     ///   - readTime: How long they took to read.
-    ///   - isLarge: Whether that may take long, and is done beside the loop.
-    func follow(_ changed: Set<String>, readTime: Duration, isLarge: Bool = false) {
-        // A large one waits for the one in flight: everything is compiled again after that.
-        if !isLarge { compileQueue.note(changed: changed) }
+    ///   - trial: What they would lead to, from the compilation as it is.
+    func follow(_ changed: Set<String>, readTime: Duration, trial: Compilation.Trial? = nil) {
+        compileQueue.note(changed: changed)
         // The compilation in flight, or the one after it, has the tenants of these files.
         if inputs.accepted.tenants != compilation.policies.tenants { return rebuild() }
-        guard isLarge else {
-            let start = ContinuousClock.now
-            let touched = compilation.follow(inputs.accepted, changed: changed)
-            return bring(touched, changed, since: start, readTime)
-        }
-        guard compileQueue.begin() else { return }
         let start = ContinuousClock.now
-        let (before, policies) = (compilation, inputs.accepted)
-        run(
-            {
-                var next = before
-                let touched = next.follow(policies, changed: changed)
-                return (next, touched)
-            },
-            then: {
-                $0.conclude($1.0, touched: $1.1, changed, begun: start, readTime)
-            })
-    }
-
-    private func conclude(
-        _ next: Compilation, touched: Set<NamespaceID>, _ changed: Set<String>,
-        begun: ContinuousClock.Instant, _ readTime: Duration
-    ) {
-        let rest = compileQueue.end()
-        let isOther = !rest.files.isEmpty || rest.isOutdated
-        if take(next, with: rest) {
-            if isOther {
-                applyCompilation(after: ContinuousClock.now - begun)
-            } else {
-                bring(touched, changed, since: begun, readTime)
-            }
+        let errors = compilation.errors
+        var touched: Set<NamespaceID>
+        if let trial, trial.paths == changed, trial.refusals.isEmpty {
+            compilation = trial.compilation
+            touched = trial.touched
+        } else {
+            touched = compilation.follow(inputs.accepted, changed: changed)
         }
-        if rest.isOutdated { rebuild() }
+        compilationCount += 1
+        // What is closed until the compilation in flight is done stays closed.
+        if compileQueue.isBusy { touched.formUnion(compilation.cut(goneAddresses)) }
+        tellOversized(since: errors)
+        bring(touched, changed, since: start, readTime)
     }
 
     private func bring(

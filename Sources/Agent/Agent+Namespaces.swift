@@ -31,9 +31,12 @@ extension Agent {
             + known.flatMap(\.paths)
         let pids =
             claims.compactMap { if case .pid(let pid) = $0 { pid } else { nil } }
-            + known.flatMap(\.pids)
-        let found = look(
-            paths: Set(paths).sorted(), pids: Set(pids + configuration.pids).sorted())
+            + known.flatMap(\.pids) + configuration.pids
+        // Where no policy could be read, nobody took a claim away.
+        if !inputs.accepted.files.isEmpty || inputs.errors.isEmpty {
+            source.keepClaims(of: pids)
+        }
+        let found = look(paths: Set(paths).sorted(), pids: Set(pids).sorted())
         announced.keep { announcement in
             found[announcement.id].map(announcement.isOf) ?? false
         }
@@ -60,6 +63,7 @@ extension Agent {
     func look(paths: [String], pids: [Int32]) -> [NamespaceID: NamespaceSource.Found] {
         let known = Set(source.processDescriptors.keys)
         var found = source.look(paths: paths, pids: pids)
+        keepProcessClaims()
         tellDoubts()
         for (pid, descriptor) in source.processDescriptors where !known.contains(pid) {
             watch(descriptor, .process, UInt64(UInt32(bitPattern: pid)))

@@ -1,4 +1,5 @@
 internal import AgentCore
+internal import Compiler
 internal import Linux
 internal import Logging
 internal import Policy
@@ -44,6 +45,7 @@ extension Agent {
                 changes[path] = content(at: path)
             }
         }
+        waitForEmptied(&changes, start)
         take(changes, readTime: clock.now - start)
         charge(paths, from: start)
     }
@@ -83,6 +85,7 @@ extension Agent {
         after.leave(unsettled.keys, asIn: before)
         var changes: [String: PolicyInputs.Content] = [:]
         snapshot = after
+        tellIgnored(since: before)
         let paths = Set(before.files.keys).union(after.files.keys).union(before.problems.keys)
             .union(after.problems.keys).union(inputs.accepted.files.paths)
         for path in paths where unsettled[path] == nil {
@@ -98,6 +101,7 @@ extension Agent {
                 changes[path] = content(at: path)
             }
         }
+        waitForEmptied(&changes, start)
         take(changes, readTime: clock.now - start)
     }
 
@@ -106,8 +110,11 @@ extension Agent {
         _ changes: [String: PolicyInputs.Content]
     ) -> [String: PolicyInputs.Content] {
         let wasLost = sight.lostSince != nil
-        let absent = changes.filter { if case .absent = $0.value { true } else { false } }
-        let hasOthers = changes.count > absent.count
+        // What is absent and was never in force only ends its error.
+        let absent = changes.filter {
+            if case .absent = $0.value { inputs.accepted.files[$0.key] != nil } else { false }
+        }
+        let hasOthers = changes.contains { if case .absent = $0.value { false } else { true } }
         guard wasLost || !absent.isEmpty else { return changes }
         let present = hasOthers || watcher.directory.holdsFiles ? 1 : 0
         guard
@@ -115,7 +122,7 @@ extension Agent {
                 inForce: inputs.accepted.files.count, present: present, at: clock())
         else {
             if !wasLost { tellLostDirectory() }
-            return changes.filter { if case .absent = $0.value { false } else { true } }
+            return changes.filter { absent[$0.key] == nil }
         }
         // What was not followed while the directory was empty is looked at once more, a moment later: files that come
         // back come one after the other.
@@ -181,41 +188,39 @@ extension Agent {
         }
         changes = followed(changes)
         guard !changes.isEmpty else { return }
-        let sizes = changes.values.map(\.byteCount)
-        guard isReady, let most = sizes.max(), most > Self.mostBytesOnLoop else {
-            return take(PolicyInputs.read(changes), readTime: readTime, isLarge: false)
+        if isReady, changes.values.contains(where: { $0.byteCount > Self.mostBytesOnLoop }) {
+            takeBesideLoop(changes, readTime: readTime)
+        } else {
+            take(PolicyInputs.read(changes), readTime: readTime)
         }
-        let digests = changes.keys.map { ($0, snapshot.files[$0]?.digest) }
-        let input = changes
-        let known = Dictionary(digests) { $1 }
-        compiler.start {
-            PolicyInputs.read(input)
-        } done: { [weak self] readings in
-            guard let self else { return }
-            Task { await self.takeLarge(readings, of: known, readTime: readTime) }
-        }
-    }
-
-    /// Takes files that were read beside the loop, unless they changed once more meanwhile.
-    private func takeLarge(
-        _ readings: [String: PolicyInputs.Reading], of digests: [String: UInt64?],
-        readTime: Duration
-    ) {
-        let current = readings.filter { snapshot.files[$0.key]?.digest == digests[$0.key] ?? nil }
-        take(current, readTime: readTime, isLarge: true)
     }
 
     /// Files of this size are read and compiled in a few milliseconds; larger ones beside the loop.
     private static let mostBytesOnLoop = 128 << 10
 
-    private func take(
-        _ readings: [String: PolicyInputs.Reading], readTime: Duration, isLarge: Bool
+    /// Takes what files say.
+    ///
+    /// - Parameters:
+    ///   - readings: What they say, by path.
+    ///   - readTime: How long they took to read.
+    ///   - trials: What changes of some files lead to where that was tried already, from what is in force and compiled now.
+    func take(
+        _ readings: [String: PolicyInputs.Reading], readTime: Duration,
+        tried trials: [Set<String>: Compilation.Trial] = [:]
     ) {
         guard !readings.isEmpty else { return }
         let errors = inputs.errors
         let before = inputs.accepted
         let generation = ledger.generation
-        let changed = inputs.take(read: readings, at: clock())
+        var trial: Compilation.Trial?
+        let changed = inputs.take(read: readings, at: clock()) { [compilation] next, paths in
+            // A change of tenants compiles everything, which is done beside the loop.
+            guard isReady, next.tenants == compilation.policies.tenants else { return [:] }
+            let found = trials[paths] ?? compilation.trial(of: next, changed: paths)
+            trial = found
+            return found.refusals
+        }
+        tellEmptied(changed.keys, before: before)
         setAlarm()
         snapshot.forgetBytes(of: readings.keys)
         for (path, diagnostics) in inputs.errors where errors[path] != diagnostics {
@@ -237,7 +242,7 @@ extension Agent {
         }
         guard isReady else { return }
         if inputs.accepted.tenants == before.tenants {
-            follow(Set(changed.keys), readTime: readTime, isLarge: isLarge)
+            follow(Set(changed.keys), readTime: readTime, trial: trial)
         } else {
             refreshNamespaces()
             rebuild()

@@ -122,7 +122,8 @@ extension Agent {
                 policies: policies.files.values.reduce(0) { $0 + $1.policyCount },
                 rules: policies.files.values.reduce(0) { $0 + $1.rules.count },
                 tenants: policies.tenants.count,
-                errors: inputs.diagnostics + damages + [lostDirectory].compactMap(\.self)),
+                errors: inputs.diagnostics + damages + [lostDirectory].compactMap(\.self),
+                warnings: policyWarnings()),
             endpoints: (compilation.topology.endpoints.map(status) + refusedClaims).sorted {
                 ($0.tenant, $0.name) < ($1.tenant, $1.name)
             },
@@ -147,14 +148,13 @@ extension Agent {
         let refused = hostFilterProblem(of: endpoint.id)
         let problem = waiting(endpoint.id) ?? holding?.problem ?? refused
         let state: EndpointStatus.State =
-            if problem != nil {
+            if problem != nil || compilation.errors[endpoint.id] != nil {
+                // Where a map would overflow, it has a state that fits, which is not all that the policies say.
                 .dirty
             } else if configuration.hostFilter == .only {
                 isFollowed(endpoint.id) && pastTheHost(endpoint.id).isEmpty ? .enforced : .unknown
             } else if holding?.presence != .owned {
                 .unknown
-            } else if compilation.errors[endpoint.id] != nil {
-                .closed
             } else if endpoint.addresses != observed[endpoint.id]?.addresses {
                 .conflict
             } else {

@@ -38,6 +38,10 @@ public actor Agent {
     let alarm: Alarm
     /// Files that may still be written to, and when to look at them.
     var unsettled: [String: ContinuousClock.Instant] = [:]
+    /// Which processes are claimed, as it is on disk.
+    var keptClaims: ProcessClaims?
+    /// Since when files are empty whose rules are still in force.
+    var emptiedAt: [String: ContinuousClock.Instant] = [:]
     var source: NamespaceSource
     var tenures: [NamespaceID: Tenure] = [:]
     var idOfSlot: [UInt64: NamespaceID] = [:]
@@ -81,6 +85,10 @@ public actor Agent {
     /// Reads and compiles large policies.
     nonisolated let compiler = BackgroundWorker(label: "ringfence.compile")
     var compileQueue = CompileQueue()
+    /// Changes with each result that is taken.
+    var compilationCount: UInt64 = 0
+    /// Large files that are compiled after the compilation in flight.
+    var waitingFiles: [LargeFiles] = []
     /// Namespaces that are being closed, and whether their wanted state changed meanwhile.
     var closing: [NamespaceID: Bool] = [:]
     /// What is being written while the loop goes on.
@@ -146,6 +154,7 @@ public actor Agent {
     var ledger: Ledger
     let ledgerFile: LedgerFile
     let acceptedFiles: AcceptedFiles
+    let claimsFile: ProcessClaimsFile
     let checkpointFile: CheckpointFile
     nonisolated let journal: Journal
     /// Changes in the middle of which an agent was killed, until the kernel is read.
@@ -215,7 +224,12 @@ public actor Agent {
         loop = try EventLoop()
         alarm = try Alarm()
         watcher = try DirectoryWatcher(PolicyDirectory(configuration.policies))
-        source = try NamespaceSource(folders: configuration.namespaceFolders)
+        claimsFile = ProcessClaimsFile(directory: configuration.stateDirectory)
+        let (claims, problem) = claimsFile.read()
+        if let problem {
+            logger.error("every claim of a process has ended: \(problem)")
+        }
+        source = try NamespaceSource(folders: configuration.namespaceFolders, claims: claims)
         started = clock()
         driftBook = DriftBook(series: String(started.milliseconds, radix: 36))
         ledgerFile = LedgerFile(directory: configuration.stateDirectory)

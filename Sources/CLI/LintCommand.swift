@@ -1,4 +1,5 @@
 internal import ArgumentParser
+internal import Compiler
 internal import NetTypes
 internal import Policy
 internal import Reports
@@ -18,11 +19,23 @@ struct LintCommand: ParsableCommand {
 
     func run() throws {
         let reading = source.read()
+        var errors = reading.diagnostics + (reading.policies?.oversized() ?? [])
+        if reading.fileCount == 0, errors.isEmpty {
+            errors = [Self.nothingFound(at: source.policies)]
+        }
         try output.show(
             LintReport(
                 files: reading.fileCount, rules: reading.policies?.ruleCount ?? 0,
-                expired: reading.policies?.expired ?? [], errors: reading.diagnostics))
-        if !reading.diagnostics.isEmpty { throw ExitCode(1) }
+                expired: reading.policies?.expired ?? [], warnings: reading.warnings,
+                errors: errors))
+        if !errors.isEmpty { throw ExitCode(1) }
+    }
+
+    /// A check of a wrong path must not pass for ever.
+    private static func nothingFound(at path: String) -> Diagnostic {
+        Diagnostic(
+            "no policy file was found there", fix: "name a directory that holds files *.yaml",
+            at: SourcePlace(file: path, line: 1, column: 1))
     }
 }
 
@@ -39,10 +52,19 @@ private struct LintReport: TextReport, Encodable {
     let rules: Int
     /// Policies that open nothing any more, which is no mistake.
     let expired: [ExpiredPolicy]
+    /// What is no mistake, and may be meant otherwise.
+    let warnings: [Diagnostic]
     let errors: [Diagnostic]
 
     func text(_ form: TextForm) -> String {
         let read = "\(files) file\(files == 1 ? "" : "s")"
+        let warnings = warnings.map {
+            "\($0.place): warning: \($0.message)\n  fix: \($0.fix)\n"
+        }
+        return warnings.joined() + text(of: read)
+    }
+
+    private func text(of read: String) -> String {
         if errors.isEmpty {
             let notes = expired.map {
                 "\($0.place): '\($0.policy)' expired at \($0.expires) and opens nothing\n"

@@ -19,6 +19,8 @@ struct PolicyReading {
     /// Nil when anything is wrong.
     let policies: PolicySet?
     let diagnostics: [Diagnostic]
+    /// What is no mistake, and may be meant otherwise.
+    let warnings: [Diagnostic]
     let fileCount: Int
     /// What was read, by path.
     let bytes: [String: [UInt8]]
@@ -50,6 +52,9 @@ struct PolicyReading {
         } catch {
             diagnostics += error.diagnostics
         }
+        warnings =
+            snapshot.ignored.map(Diagnostic.ignoredFile)
+            + (policies?.warnings(includesExpired: false) ?? [])
         self.policies = diagnostics.isEmpty ? policies : nil
         self.diagnostics = diagnostics.sorted { $0.place < $1.place }
         fileCount = snapshot.files.count

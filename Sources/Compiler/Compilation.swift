@@ -5,37 +5,56 @@ public import Rules
 /// The compiled state of every endpoint, and what it takes to follow a change of one file without
 /// compiling the rest again.
 ///
-/// Equal policies and topologies give equal states, whatever the way that led to them.
+/// Equal policies and topologies give equal states, whatever the way that led to them, as long as every map
+/// is large enough.
 public struct Compilation: Sendable {
     public private(set) var policies: PolicySet
     public let topology: Topology
-    public private(set) var states: [NamespaceID: EndpointState] = [:]
-    /// Endpoints whose state can't be compiled; they are closed.
-    public private(set) var errors: [NamespaceID: CompileError] = [:]
+    public internal(set) var states: [NamespaceID: EndpointState] = [:]
+    /// What endpoints go without because a map of theirs would overflow.
+    public internal(set) var errors: [NamespaceID: CompileError] = [:]
 
+    /// How many elements a map may have.
+    let limit: Int
     private var resolver: Resolver
     private let indexOfEndpoint: [NamespaceID: Int]
-    private var openingsOfFile: [String: [Int: [Opening]]] = [:]
-    private var filesOfEndpoint: [Set<String>]
+    var openingsOfFile: [String: [Int: [Opening]]] = [:]
+    var filesOfEndpoint: [Set<String>]
+    /// By index of the endpoint; many share one.
+    private var compiled: [CompiledOpenings?]
+    /// The addresses that were known when everything still fitted, for endpoints that don't know the
+    /// addresses that came since.
+    var knownAddresses: [NamespaceID: Set<IPAddress>] = [:]
 
     /// Calls a body for every index below a count, perhaps on several processors at once.
-    public typealias Loop = (Int, @Sendable (Int) -> CompiledEndpoint) -> [CompiledEndpoint]
+    public typealias Loop = (Int, @Sendable (Int) -> CompiledOpenings) -> [CompiledOpenings]
 
+    /// - Parameters:
+    ///   - policies: What is to be in force.
+    ///   - topology: Who lives where.
+    ///   - earlier: A compilation for an earlier topology or of earlier policies: what it has in common with
+    ///     this one isn't compiled again, and where a map would overflow now, the addresses that are new
+    ///     since then are left out.
+    ///   - limit: How many elements a map may have.
+    ///   - loop: How to compile several endpoints.
     public init(
-        of policies: PolicySet, for topology: Topology, loop: Loop = { (0..<$0).map($1) }
+        of policies: PolicySet, for topology: Topology, after earlier: Compilation? = nil,
+        limit: Int = CompileError.limit, loop: Loop = { (0..<$0).map($1) }
     ) {
         self.policies = policies
         self.topology = topology
+        self.limit = limit
         resolver = Resolver(tenants: policies.tenants, topology: topology)
         filesOfEndpoint = Array(repeating: [], count: topology.endpoints.count)
+        compiled = Array(repeating: nil, count: topology.endpoints.count)
         indexOfEndpoint = Dictionary(
             uniqueKeysWithValues: zip(topology.endpoints.map(\.id), topology.endpoints.indices))
         for file in policies.files.values {
             place(resolver.openings(of: file), of: file.path)
         }
-        let input = self
-        let compiled = loop(topology.endpoints.count) { input.compiled($0) }
-        for (endpoint, result) in zip(topology.endpoints, compiled) { keep(result, of: endpoint) }
+        compile(
+            topology.endpoints.indices, after: earlier,
+            known: earlier?.compiled.compactMap(\.self) ?? [], loop)
     }
 
     /// The endpoint that a namespace is; nil if no tenant claims it.
@@ -49,20 +68,15 @@ public struct Compilation: Sendable {
     public mutating func follow(
         _ next: PolicySet, changed paths: Set<String>
     ) -> Set<NamespaceID> {
+        let before = states
         guard next.tenants == policies.tenants else {
-            let before = states
-            self = Compilation(of: next, for: topology)
+            self = Compilation(of: next, for: topology, after: self, limit: limit)
             return Set(topology.endpoints.map(\.id).filter { states[$0] != before[$0] })
         }
         policies = next
-        var changed: Set<NamespaceID> = []
-        for index in replace(paths) {
-            let endpoint = topology.endpoints[index]
-            let before = states[endpoint.id]
-            keep(compiled(index), of: endpoint)
-            if states[endpoint.id] != before { changed.insert(endpoint.id) }
-        }
-        return changed
+        let touched = replace(paths)
+        compile(touched, after: self, known: []) { (0..<$0).map($1) }
+        return Set(touched.map { topology.endpoints[$0].id }.filter { states[$0] != before[$0] })
     }
 
     /// Takes the changed files over; gives the endpoints for which they open something else now.
@@ -94,26 +108,53 @@ public struct Compilation: Sendable {
         openingsOfFile[path] = openings
     }
 
-    private func compiled(_ index: Int) -> CompiledEndpoint {
-        let endpoint = topology.endpoints[index]
-        let openings = filesOfEndpoint[index].flatMap { openingsOfFile[$0]?[index] ?? [] }
-        return Result { () throws(CompileError) in
-            try EndpointCompiler(endpoint, grants: openings.flatMap(\.grants)).state()
+    func openings(at index: Int, without omitted: Set<String> = []) -> OpeningList {
+        OpeningList(
+            filesOfEndpoint[index].subtracting(omitted)
+                .flatMap { openingsOfFile[$0]?[index] ?? [] })
+    }
+
+    /// Compiles endpoints: once for all at which the same is opened, and not at all where that is
+    /// known already.
+    private mutating func compile(
+        _ indices: some Collection<Int>, after earlier: Compilation?, known: [CompiledOpenings],
+        _ loop: Loop
+    ) {
+        var known = Dictionary(known.map { ($0.list, $0) }, uniquingKeysWith: { $1 })
+        let lists = indices.map { openings(at: $0) }
+        var missing: [OpeningList: Cut?] = [:]
+        for (index, list) in zip(indices, lists) where known[list] == nil {
+            let id = topology.endpoints[index].id
+            missing[list] = .some(missing[list] ?? earlier?.cut(at: id))
+        }
+        let work = Array(missing)
+        let limit = limit
+        for compiled in loop(
+            work.count, { CompiledOpenings(work[$0].key, near: work[$0].value, limit: limit) })
+        {
+            known[compiled.list] = compiled
+        }
+        var rescue = Rescue(after: earlier)
+        for (index, list) in zip(indices, lists) {
+            compiled[index] = known[list]
+            keep(known[list], at: index, &rescue)
         }
     }
 
-    /// An endpoint whose state can't be compiled is closed.
-    private mutating func keep(_ result: CompiledEndpoint, of endpoint: Endpoint) {
-        switch result {
+    private func cut(at id: NamespaceID) -> Cut? {
+        indexOfEndpoint[id].flatMap { compiled[$0]?.cut }
+    }
+
+    private mutating func keep(_ compiled: CompiledOpenings?, at index: Int, _ rescue: inout Rescue)
+    {
+        let endpoint = topology.endpoints[index]
+        switch compiled?.result {
         case .success(let state):
-            states[endpoint.id] = state
+            states[endpoint.id] = state.at(endpoint)
             errors[endpoint.id] = nil
-        case .failure(let error):
-            states[endpoint.id] = EndpointState(own: endpoint.addresses)
-            errors[endpoint.id] = error
+            knownAddresses[endpoint.id] = nil
+        case .failure(let overflow): reduce(index, overflow, &rescue)
+        case nil: states[endpoint.id] = EndpointState(own: endpoint.addresses)
         }
     }
 }
-
-/// The state of one endpoint, or why there is none.
-public typealias CompiledEndpoint = Result<EndpointState, CompileError>

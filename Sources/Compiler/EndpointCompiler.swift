@@ -2,54 +2,78 @@ internal import NetTypes
 internal import Policy
 internal import Rules
 
-/// Compiles the grants of one endpoint.
+/// Compiles the grants of endpoints at which the same is opened.
 struct EndpointCompiler {
-    private let endpoint: Endpoint
     private let grants: [Grant]
     /// The distinct sets of peers; every grant speaks of one.
     private let groups: [PeerAddresses]
     private let grantsOfGroup: [[Int]]
     private let marks: [Mark]
 
-    init(_ endpoint: Endpoint, grants unordered: [Grant]) {
-        self.endpoint = endpoint
+    init(grants unordered: [Grant]) {
         let grants = unordered.inOrder
         self.grants = grants
         var groups: [PeerAddresses] = []
         var members: [[Int]] = []
-        var groupOfDigest: [UInt64: Int] = [:]
+        var groupsOfDigest: [UInt64: [Int]] = [:]
         for (index, grant) in grants.enumerated() {
-            let group = groupOfDigest[grant.peers.digest] ?? groups.count
-            if group == groups.count {
-                groupOfDigest[grant.peers.digest] = group
+            let alike = groupsOfDigest[grant.peers.digest, default: []]
+            if let group = alike.first(where: { groups[$0].hasAddresses(of: grant.peers) }) {
+                members[group].append(index)
+            } else {
+                groupsOfDigest[grant.peers.digest, default: []].append(groups.count)
                 groups.append(grant.peers)
-                members.append([])
+                members.append([index])
             }
-            members[group].append(index)
         }
         self.groups = groups
         grantsOfGroup = members
         marks = Self.marks(of: grants)
     }
 
-    func state() throws(CompileError) -> EndpointState {
-        let v4 = Classes.segments(of: groups.map(\.addresses.v4))
-        let v6 = Classes.segments(of: groups.map(\.addresses.v6))
-        let classes = ClassNumbers(v4, v6, descriptions: groups.map(\.description))
-        var state = EndpointState(own: endpoint.addresses)
-        state.peers4 = v4.compactMap(classes.range)
-        state.peers6 = v6.compactMap(classes.range)
-        var (ingress, egress): ([Admission], [Admission]) = ([], [])
-        for (members, peerClass) in classes.numbers {
-            let granted = members.flatMap { grantsOfGroup[$0] }.sorted()
-            ingress += admissions(granted, .ingress, peerClass)
-            egress += admissions(granted, .egress, peerClass)
-        }
-        state.ingress = ingress.sorted()
-        state.egress = egress.sorted()
+    /// The state, but for the endpoints' own addresses.
+    ///
+    /// - Parameters:
+    ///   - earlier: An earlier cut, which is taken over where it is of the same peers.
+    ///   - limit: How many elements a map may have.
+    /// - Returns: The state, and where the addresses of peers were cut.
+    /// - Throws: Where a map would have too many elements.
+    func state(near earlier: Cut?, limit: Int) throws(Overflow) -> (state: EndpointState, cut: Cut)
+    {
+        let known = earlier.flatMap { $0.holds(for: groups, weight: weight) ? $0 : nil }
+        let cut = known ?? Cut(of: groups, weight: weight)
+        var state = EndpointState()
+        state.peers4 = cut.peers4
+        state.peers6 = cut.peers6
+        state.ingress = admissions(.ingress, of: cut.parts)
+        state.egress = admissions(.egress, of: cut.parts)
         state.rules = RuleTable(zip(marks, grants).map { (mark: $0, rule: $1.live) })
-        try CompileError.check(state, of: endpoint)
-        return state
+        try Overflow.check(state, limit)
+        return (state, cut)
+    }
+
+    /// How many admissions a class has at most, about.
+    private func weight(_ members: Classes.Groups) -> Int {
+        members.reduce(0) { sum, group in
+            grantsOfGroup[group].reduce(sum) { $0 + grants[$1].service.boxes.count }
+        }
+    }
+
+    private func admissions(_ direction: Direction, of parts: [Cut.Part]) -> [Admission] {
+        var known: [Classes.Groups: [Admission]] = [:]
+        var result: [Admission] = []
+        for part in parts {
+            let first: [Admission]
+            if let flat = known[part.groups] {
+                first = flat
+            } else {
+                let granted = part.groups.flatMap { grantsOfGroup[$0] }.sorted()
+                first = admissions(granted, direction, part.peerClass)
+                known[part.groups] = first
+            }
+            result += first.map { $0.peerClass == part.peerClass ? $0 : $0.of(part.peerClass) }
+        }
+        return result.sorted()
     }
 
     private func admissions(
@@ -104,4 +128,11 @@ extension Grant {
     }
 
     var key: RuleDirection { RuleDirection(id: rule.id, direction: direction) }
+}
+
+extension Admission {
+    /// The same for another class.
+    fileprivate func of(_ other: Mark) -> Admission {
+        Admission(peerClass: other, protocols: protocols, ports: ports, rule: rule)
+    }
 }

@@ -1,68 +1,6 @@
 internal import NetTypes
 internal import Policy
 
-/// Peers' addresses, shared by all the grants that speak of the same peers.
-final class PeerAddresses: Sendable {
-    let addresses: AddressSet
-    /// Equal for equal sets, in every process.
-    let digest: UInt64
-    /// Whose they are, for readers.
-    let description: String
-
-    init(_ addresses: AddressSet, description: String) {
-        self.addresses = addresses
-        self.description = description
-        var digest = Digest()
-        for range in addresses.v4.ranges {
-            digest.combine(range.lowerBound)
-            digest.combine(range.upperBound)
-        }
-        digest.combine(addresses.v4.ranges.count)
-        for range in addresses.v6.ranges {
-            digest.combine(range.lowerBound)
-            digest.combine(range.upperBound)
-        }
-        self.digest = digest.value
-    }
-}
-
-/// What the rules of a policy open at every endpoint of one of its ends: shared by them all, so
-/// that a rule costs the same for one endpoint as for a thousand.
-final class Opening: Sendable {
-    let direction: Direction
-    let peers: PeerAddresses
-    let rules: [Rule]
-    /// What port names mean for these peers.
-    let names: [NamedPort]
-
-    init(_ direction: Direction, peers: PeerAddresses, rules: [Rule], names: [NamedPort] = []) {
-        self.direction = direction
-        self.peers = peers
-        self.rules = rules
-        self.names = names
-    }
-
-    /// Whether two lists open the same by the same rules, wherever in the file these stand now.
-    static func areAlike(_ left: [Opening], _ right: [Opening]) -> Bool {
-        left.count == right.count && zip(left, right).allSatisfy { $0.isLike($1) }
-    }
-
-    /// A rule's id covers its policy's name and all that it says.
-    private func isLike(_ other: Opening) -> Bool {
-        direction == other.direction && peers.digest == other.peers.digest
-            && names == other.names && rules.map(\.id) == other.rules.map(\.id)
-    }
-
-    /// A grant for each rule that opens anything.
-    var grants: [Grant] {
-        rules.compactMap { rule in
-            let service = ResolvedService(rule.service, names: names)
-            if service.boxes.isEmpty { return nil }
-            return Grant(rule: rule, direction: direction, peers: peers, service: service)
-        }
-    }
-}
-
 /// What a rule opens at one endpoint in one direction, for peers whose ports resolve alike.
 struct Grant {
     let rule: Rule

@@ -8,7 +8,7 @@ struct Resolver {
     private let endpointsOfTenant: [String: [Int]]
     private let world: AddressSet
     /// What peers meant before: most rules speak of peers that others speak of as well.
-    private var sides: [[Peer]: Side] = [:]
+    private var sides: [SideKey: Side] = [:]
 
     init(tenants: [String: Tenant], topology: Topology) {
         self.tenants = tenants
@@ -28,7 +28,7 @@ struct Resolver {
     private mutating func open(_ rules: [Rule], into result: inout [Int: [Opening]]) {
         var rest = rules[...]
         while let first = rest.first {
-            let alike = rest.prefix { $0.from == first.from && $0.to == first.to }
+            let alike = rest.prefix { $0.hasPeers(of: first) }
             let ends = ends(of: first)
             let named = alike.filter(\.service.hasNames)
             let plain =
@@ -38,6 +38,19 @@ struct Resolver {
             if !plain.isEmpty { open(plain, ends, into: &result) }
             if !named.isEmpty { openByName(named, ends, into: &result) }
             rest = rest.dropFirst(alike.count)
+        }
+    }
+
+    /// What a side depends on beside the topology, without its networks one by one.
+    private struct SideKey: Hashable {
+        let parties: [Peer]
+        let networks: UInt64
+        let summary: String
+
+        init(_ list: PeerList) {
+            parties = list.parties
+            networks = list.digest
+            summary = list.summary
         }
     }
 
@@ -56,19 +69,19 @@ struct Resolver {
     }
 
     private mutating func ends(of rule: Rule) -> Ends {
-        let from = side(rule.from)
-        let to = side(rule.to)
+        let from = side(rule.sources)
+        let to = side(rule.destinations)
         return Ends(
             from: from.endpoints, to: to.endpoints, sources: from.addresses,
             destinations: to.addresses)
     }
 
-    private mutating func side(_ peers: [Peer]) -> Side {
-        if let known = sides[peers] { return known }
-        let endpoints = endpoints(peers)
-        let side = Side(
-            endpoints: endpoints, addresses: addresses(peers, endpoints: endpoints))
-        sides[peers] = side
+    private mutating func side(_ list: PeerList) -> Side {
+        let key = SideKey(list)
+        if let known = sides[key] { return known }
+        let endpoints = endpoints(list.parties)
+        let side = Side(endpoints: endpoints, addresses: addresses(list, endpoints: endpoints))
+        sides[key] = side
         return side
     }
 
@@ -113,18 +126,13 @@ struct Resolver {
         return candidates.filter { labels.matches(topology.endpoints[$0].labels) }
     }
 
-    private func addresses(_ peers: [Peer], endpoints: [Int]) -> PeerAddresses {
+    private func addresses(_ list: PeerList, endpoints: [Int]) -> PeerAddresses {
+        if list.parties.isEmpty { return PeerAddresses(networksOf: list) }
         var result = AddressSet(endpoints.flatMap { topology.endpoints[$0].addresses })
-        for peer in peers {
-            switch peer {
-            case .endpoints: continue
-            case .network(let prefix, let except):
-                result = result.union(prefix.addresses.subtracting(AddressSet(except)))
-            case .world: result = result.union(world)
-            case .host: result = result.union(topology.host)
-            }
-        }
-        return PeerAddresses(result, description: peers.map(\.description).joined(separator: ", "))
+            .union(list.networks)
+        if list.parties.contains(.world) { result = result.union(world) }
+        if list.parties.contains(.host) { result = result.union(topology.host) }
+        return PeerAddresses(result, description: list.summary)
     }
 
     private static func world(of topology: Topology) -> AddressSet {
@@ -139,5 +147,13 @@ struct Resolver {
         ]
         return AddressSet.all.subtracting(AddressSet(reserved)).subtracting(topology.local)
             .subtracting(topology.host)
+    }
+}
+
+extension Rule {
+    /// Whether the rule has the same peers on both sides.
+    fileprivate func hasPeers(of other: Rule) -> Bool {
+        (sources === other.sources || from == other.from)
+            && (destinations === other.destinations || to == other.to)
     }
 }

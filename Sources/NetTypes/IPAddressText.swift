@@ -21,8 +21,7 @@ extension IPAddress: LosslessStringConvertible, Codable {
     /// Dotted quad, or the canonical IPv6 form of RFC 5952.
     public var description: String {
         switch self {
-        case .v4(let number):
-            number.networkBytes.map { String($0) }.joined(separator: ".")
+        case .v4(let number): Self.formatV4(number)
         case .v6(let number):
             Self.formatV6(number)
         }
@@ -44,17 +43,34 @@ extension IPAddress: LosslessStringConvertible, Codable {
     }
 
     private static func parseV4(_ text: some StringProtocol) -> UInt32? {
-        let parts = text.split(separator: ".", omittingEmptySubsequences: false)
-        guard parts.count == 4 else { return nil }
-        var number: UInt32 = 0
-        for part in parts {
-            guard (1...3).contains(part.utf8.count), part.utf8.allSatisfy(\.isASCIIDigit),
-                part.utf8.count == 1 || part.utf8.first != UInt8(ascii: "0"),
-                let byte = UInt8(part)
-            else { return nil }
-            number = number << 8 | UInt32(byte)
+        var (number, part): (UInt32, UInt32) = (0, 0)
+        var (digits, parts) = (0, 0)
+        for byte in text.utf8 {
+            if byte == UInt8(ascii: ".") {
+                guard digits > 0, parts < 3 else { return nil }
+                number = number << 8 | part
+                (part, digits, parts) = (0, 0, parts + 1)
+            } else {
+                // A zero before another digit has meant an octal number.
+                guard byte.isASCIIDigit, digits == 0 || part > 0 else { return nil }
+                part = part * 10 + UInt32(byte - UInt8(ascii: "0"))
+                digits += 1
+                guard part <= 255 else { return nil }
+            }
         }
-        return number
+        return digits > 0 && parts == 3 ? number << 8 | part : nil
+    }
+
+    private static func formatV4(_ number: UInt32) -> String {
+        var text: [UInt8] = []
+        text.reserveCapacity(15)
+        for byte in number.networkBytes {
+            if !text.isEmpty { text.append(UInt8(ascii: ".")) }
+            if byte > 99 { text.append(UInt8(ascii: "0") + byte / 100) }
+            if byte > 9 { text.append(UInt8(ascii: "0") + byte / 10 % 10) }
+            text.append(UInt8(ascii: "0") + byte % 10)
+        }
+        return String(decoding: text, as: UTF8.self)
     }
 
     private static func parseV6(_ text: some StringProtocol) -> UInt128? {

@@ -57,9 +57,22 @@ public struct IntervalSet<Number: FixedWidthInteger & UnsignedInteger & Sendable
         return low
     }
 
+    /// The numbers of either set, in a time that grows with the number of ranges.
     @inlinable public func union(_ other: IntervalSet) -> IntervalSet {
         if isEmpty { return other }
-        return other.isEmpty ? self : IntervalSet(ranges + other.ranges)
+        if other.isEmpty { return self }
+        var result = IntervalSet()
+        result.sorted.reserveCapacity(sorted.count + other.sorted.count)
+        var (left, right) = (0, 0)
+        while left < sorted.count || right < other.sorted.count {
+            let isLeft =
+                right == other.sorted.count
+                || left < sorted.count
+                    && sorted[left].lowerBound <= other.sorted[right].lowerBound
+            result.append(isLeft ? sorted[left] : other.sorted[right])
+            if isLeft { left += 1 } else { right += 1 }
+        }
+        return result
     }
 
     /// The numbers outside the set.

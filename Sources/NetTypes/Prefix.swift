@@ -14,12 +14,15 @@ public struct Prefix: Hashable, Sendable {
 
     /// Reads `ADDRESS/LENGTH`, or an address alone as a network of one.
     public init(parsing text: String) throws(ParseError) {
-        let parts = text.split(separator: "/", maxSplits: 1, omittingEmptySubsequences: false)
-        guard let address = IPAddress(parts[0]) else { throw .notAnAddress(String(parts[0])) }
+        let slash = text.utf8.firstIndex(of: UInt8(ascii: "/"))
+        let written = text[..<(slash ?? text.endIndex)]
+        guard let address = IPAddress(written) else { throw .notAnAddress(String(written)) }
         let greatest = address.family == .v4 ? 32 : 128
-        let digits = parts.count == 2 ? String(parts[1]) : String(greatest)
-        guard let length = Int(digits), (0...greatest).contains(length), String(length) == digits
-        else { throw .badLength(digits, greatest: greatest) }
+        let digits = slash.map { text[text.utf8.index(after: $0)...] }
+        let length = digits.map { Int($0) ?? -1 } ?? greatest
+        if let digits, !(0...greatest).contains(length) || String(length) != digits {
+            throw .badLength(String(digits), greatest: greatest)
+        }
         let prefix = Prefix(containing: address, length: length)
         guard prefix.address == address else { throw .hostBitsSet(instead: prefix) }
         self = prefix

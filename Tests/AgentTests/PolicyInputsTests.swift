@@ -92,4 +92,50 @@ import Testing
         _ = inputs.take(["a.yaml": .absent], at: now)
         #expect(!inputs.dependsOnTime && inputs.nextExpiry(after: now) == nil)
     }
+
+    private static let now = Timestamp(milliseconds: 1_700_000_000_000)
+
+    @Test func `a file that is refused for its size keeps its last content and holds up no other`()
+        throws
+    {
+        var inputs = PolicyInputs()
+        _ = inputs.take(["a.yaml": .bytes(Array(Self.text.utf8))], at: Self.now)
+        let larger = Self.text.replacing("name: soon", with: "name: larger")
+        let other = "apiVersion: ringfence/v1\nkind: Tenant\nname: b\n"
+        let place = SourcePlace(file: "a.yaml", line: 6, column: 7)
+        let refusal = Diagnostic("too large", fix: "list less", at: place)
+        var asked: [Set<String>] = []
+        let changed = inputs.take(
+            ["a.yaml": .bytes(Array(larger.utf8)), "b.yaml": .bytes(Array(other.utf8))],
+            at: Self.now
+        ) { next, paths in
+            asked.append(paths)
+            let isLarge =
+                next.files["a.yaml"]?.rules.contains { $0.policy.name == "larger" } ?? false
+            return isLarge ? ["a.yaml": [refusal]] : [:]
+        }
+        #expect(Set(changed.keys) == ["b.yaml"])
+        #expect(asked == [["a.yaml", "b.yaml"], ["b.yaml"]])
+        #expect(inputs.diagnostics == [refusal])
+        #expect(Self.policies(inputs) == ["later", "soon"])
+        // It is taken as soon as it fits.
+        let next = inputs.take(["b.yaml": .bytes(Array(other.utf8) + [10])], at: Self.now)
+        #expect(Set(next.keys) == ["a.yaml", "b.yaml"] && inputs.diagnostics.isEmpty)
+        #expect(Self.policies(inputs) == ["larger", "later"])
+    }
+
+    @Test(arguments: ["", "\n", "# - all of it\n# is a comment\n", "---\n", "  # a\n---\n# b\r\n"])
+    func `a file without a document ends its rules, and is known for one`(_ text: String) throws {
+        var inputs = PolicyInputs()
+        _ = inputs.take(["a.yaml": .bytes(Array(Self.text.utf8))], at: Self.now)
+        #expect(PolicyFile.isBlank(Array(text.utf8)))
+        #expect(!PolicyFile.isBlank(Array(Self.text.utf8)))
+        let tenant = "apiVersion: ringfence/v1\nkind: Tenant\nname: a\n"
+        let changed = inputs.take(
+            ["a.yaml": .bytes(Array(text.utf8)), "t.yaml": .bytes(Array(tenant.utf8))],
+            at: Self.now)
+        #expect(Set(changed.keys) == ["a.yaml", "t.yaml"])
+        #expect(Self.policies(inputs).isEmpty && inputs.diagnostics.isEmpty)
+        #expect(inputs.accepted.warnings().map(\.place.file) == ["a.yaml"])
+    }
 }

@@ -29,6 +29,53 @@ import Testing
         }
     }
 
+    @Test(arguments: Seeds.all)
+    func `what was compiled for earlier namespaces changes nothing`(_ seed: UInt64) throws {
+        let world = SmallWorld()
+        var random = SeededGenerator(seed: seed)
+        var files = RandomPolicies(seed: random.next())
+        var earlier: Compilation?
+        for change in 1...60 {
+            if random.once(in: 3) { _ = files.edit() }
+            if random.once(in: 6) { files.replaceTenants() }
+            let set = try files.policySet()
+            let observed = random.some(of: world.namespaces, 0...world.namespaces.count)
+            let topology = set.topology(observed: observed + [world.host], host: world.host.id)
+            let next = Compilation(of: set, for: topology, after: earlier)
+            let fresh = Compilation(of: set, for: topology)
+            #expect(next.states == fresh.states, "seed \(seed), change \(change)")
+            #expect(next.errors.isEmpty && fresh.errors.isEmpty)
+            earlier = next
+        }
+    }
+
+    @Test(arguments: Seeds.all)
+    func `a difference is what one state has and the other has not`(_ seed: UInt64) throws {
+        let world = SmallWorld()
+        var files = RandomPolicies(seed: seed)
+        var before: [NamespaceID: EndpointState] = [:]
+        for _ in 1...30 {
+            _ = files.edit()
+            let set = try files.policySet()
+            let states = Compilation(of: set, for: world.topology(of: set)).states
+            for (id, state) in states {
+                let held = before[id] ?? .closed
+                let changes = state.changes(from: held)
+                #expect(changes.peers4.added == state.peers4.filter { !held.peers4.contains($0) })
+                #expect(changes.peers4.removed == held.peers4.filter { !state.peers4.contains($0) })
+                #expect(
+                    changes.ingress.added == state.ingress.filter { !held.ingress.contains($0) })
+                #expect(
+                    changes.ingress.removed == held.ingress.filter { !state.ingress.contains($0) })
+                #expect(changes.own.removed == held.own.filter { !state.own.contains($0) })
+                let rules = (held.rules.entries, state.rules.entries)
+                #expect(changes.rules.added == rules.1.filter { !rules.0.contains($0) })
+                #expect(changes.rules.removed == rules.0.filter { !rules.1.contains($0) })
+            }
+            before = states
+        }
+    }
+
     /// Lists that mean the same in any order must not take theirs from a hash table.
     @Test func `a text has one reading`() throws {
         let text = """

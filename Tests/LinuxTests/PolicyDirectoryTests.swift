@@ -32,6 +32,21 @@ import Testing
             ])
     }
 
+    @Test func `names what looks like a policy file and is none`() throws {
+        let scratch = try Scratch()
+        try scratch.makeDirectory("sub")
+        try scratch.makeDirectory("folder.json")
+        let ignored = ["a.json", "b.YAML", "c.Yml", "d.yaml.txt", "sub/e.JSON", "f.ymal"]
+        let others = [
+            "g.yaml~", ".h.json", "#i.json#", "j.yaml.bak", "k.md", "l.yaml", "m.rpmnew", "json",
+        ]
+        for name in ignored + others { try scratch.write("1", to: name) }
+        let snapshot = PolicyDirectory(scratch.path).snapshot()
+        #expect(snapshot.ignored == ignored.map(scratch.file).sorted())
+        #expect(snapshot.files.keys.sorted() == [scratch.file("l.yaml")])
+        #expect(snapshot.problems.isEmpty)
+    }
+
     @Test func `reports what it can't read, and waits for nothing`() throws {
         let scratch = try Scratch()
         try check("mkfifo") { mkfifo(scratch.file("pipe.yaml"), 0o600) }

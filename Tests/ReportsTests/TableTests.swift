@@ -44,6 +44,7 @@ struct TableTests {
 
     @Test(
         arguments: [
+            ("a: no\n  fix: b", "a: no; fix: b"),
             ("\u{1b}[2J", "\\u{1b}[2J"), ("a\nb", "a\\u{a}b"), ("a\u{202e}b", "a\\u{202e}b"),
             ("a\u{9b}b", "a\\u{9b}b"), ("a\u{2028}b", "a\\u{2028}b"), ("naïve 東", "naïve 東"),
             ("\r\n", "\\u{d}\\u{a}"), ("a\u{0}", "a\\u{0}"),

@@ -12,7 +12,27 @@ struct NamespaceSource: ~Copyable {
     /// What could not be looked at the last time, with the reason.
     private(set) var doubts: [String: SystemError] = [:]
 
-    init(folders: [String]) throws(SystemError) { self.folders = try NamespaceFolders(folders) }
+    /// Which processes the claimed numbers mean.
+    private(set) var claims: ProcessClaims
+    private let boot: String
+
+    /// - Parameters:
+    ///   - folders: Where namespaces are mounted.
+    ///   - claims: What is known of claimed processes.
+    /// - Throws: What the kernel answered to the watch of the folders.
+    init(folders: [String], claims: ProcessClaims = ProcessClaims()) throws(SystemError) {
+        // Nothing may fail once a part of the source is there.
+        let boot = try bootIdentity()
+        self.folders = try NamespaceFolders(folders)
+        self.claims = claims
+        self.boot = boot
+    }
+
+    /// Takes a claim for a new one.
+    mutating func renewClaim(of pid: Int32) { claims.forget(pid) }
+
+    /// Forgets what is known of processes that are claimed no more.
+    mutating func keepClaims(of pids: [Int32]) { claims.keep(pids) }
 
     /// A namespace with its names.
     struct Found {
@@ -83,16 +103,23 @@ struct NamespaceSource: ~Copyable {
     }
 
     private mutating func namespace(of pid: Int32) -> NamespaceID? {
+        guard !claims.hasEnded(pid) else { return nil }
         do throws(SystemError) {
             let box: ProcessBox
             if let known = processes[pid] { box = known } else { box = try ProcessBox(pid) }
+            let id = try box.handle.networkNamespace().id
+            guard claims.admits(pid, ProcessClaims.Identity(boot: boot, start: box.start)) else {
+                processes[pid] = nil
+                return nil
+            }
             processes[pid] = box
-            return try box.handle.networkNamespace().id
+            return id
         } catch {
             if !error.saysNothingIsThere {
                 doubts["process \(pid)"] = error
                 return ofProcess[pid]
             }
+            claims.end(pid)
             processes[pid] = nil
             return nil
         }
@@ -102,6 +129,10 @@ struct NamespaceSource: ~Copyable {
 /// A handle that a dictionary can hold.
 private final class ProcessBox: Sendable {
     let handle: ProcessHandle
+    let start: UInt64
 
-    init(_ pid: Int32) throws(SystemError) { handle = try ProcessHandle(pid: pid) }
+    init(_ pid: Int32) throws(SystemError) {
+        handle = try ProcessHandle(pid: pid)
+        start = try handle.startTime()
+    }
 }

@@ -4,7 +4,7 @@ internal import Policy
 /// The policy files: what is in force of each, and what is wrong with what lies on the disk.
 ///
 /// A file with a mistake keeps its last good content in force and holds up no other file.
-struct PolicyInputs {
+struct PolicyInputs: Sendable {
     /// What is in force.
     private(set) var accepted = PolicySet.empty
     /// By path: why the file by itself can't be in force.
@@ -14,11 +14,14 @@ struct PolicyInputs {
     /// Files that are right by themselves and wait for others: a policy for its tenant, say.
     private var waiting: [String: Candidate] = [:]
 
+    /// Changes with everything that is taken, and with the time where that changes anything.
+    private(set) var revision: UInt64 = 0
+
     /// Files in force with policies that expire, or have.
     private var expiring: Set<String> = []
 
     /// A file that is right by itself, as read and as found; both nil where it is gone.
-    private struct Candidate {
+    private struct Candidate: Sendable {
         let file: PolicyFile?
         let bytes: [UInt8]?
     }
@@ -47,8 +50,11 @@ struct PolicyInputs {
     }
 
     /// Reads files that changed and takes them: see `take(read:at:)`.
-    mutating func take(_ changes: [String: Content], at moment: Timestamp) -> [String: [UInt8]?] {
-        take(read: Self.read(changes), at: moment)
+    mutating func take(
+        _ changes: [String: Content], at moment: Timestamp,
+        refusals: (PolicySet, Set<String>) -> [String: [Diagnostic]] = { _, _ in [:] }
+    ) -> [String: [UInt8]?] {
+        take(read: Self.read(changes), at: moment, refusals: refusals)
     }
 
     /// Takes files that changed.
@@ -56,17 +62,24 @@ struct PolicyInputs {
     /// - Parameters:
     ///   - readings: What each says, by path.
     ///   - moment: When it is; policies that have expired by then open nothing.
+    ///   - refusals: What is wrong with some changed files in a set that is right otherwise, by path: they
+    ///     may be too large. It names changed files only.
     /// - Returns: Those whose accepted content is another now, with the bytes that are in force, or nil
     ///   where nothing is any more.
     mutating func take(
-        read readings: [String: Reading], at moment: Timestamp
+        read readings: [String: Reading], at moment: Timestamp,
+        refusals: (PolicySet, Set<String>) -> [String: [Diagnostic]] = { _, _ in [:] }
     ) -> [String: [UInt8]?] {
+        revision += 1
         for (path, reading) in readings { take(reading, at: path) }
         conflicts = [:]
         var candidates = waiting
         while !candidates.isEmpty {
             do throws(PolicyErrors) {
-                accepted = try accepted.replacing(candidates.mapValues { $0.file?.at(moment) })
+                let next = try accepted.replacing(candidates.mapValues { $0.file?.at(moment) })
+                let refused = refusals(next, Set(candidates.keys))
+                guard refused.isEmpty else { throw PolicyErrors(refused.values.flatMap(\.self)) }
+                accepted = next
                 for path in candidates.keys { took(path) }
                 return candidates.mapValues(\.bytes)
             } catch {
@@ -74,7 +87,9 @@ struct PolicyInputs {
                 conflicts.merge(wrong) { $1 }
                 let blamed = candidates.keys.filter { wrong[$0] != nil }
                 // Where an unchanged file is wrong now, some change took away what it needs.
-                if blamed.isEmpty { return hold(candidates, breaking: wrong, at: moment) }
+                if blamed.isEmpty {
+                    return hold(candidates, breaking: wrong, at: moment, refusals)
+                }
                 for path in blamed { candidates[path] = nil }
             }
         }
@@ -102,6 +117,7 @@ struct PolicyInputs {
         }
         guard !changes.isEmpty, let next = try? accepted.replacing(changes) else { return [] }
         accepted = next
+        revision += 1
         return Set(changes.keys)
     }
 
@@ -169,12 +185,17 @@ struct PolicyInputs {
     /// Takes the changes one by one, so that only those that break something are held.
     private mutating func hold(
         _ candidates: [String: Candidate], breaking wrong: [String: [Diagnostic]],
-        at moment: Timestamp
+        at moment: Timestamp, _ refusals: (PolicySet, Set<String>) -> [String: [Diagnostic]]
     ) -> [String: [UInt8]?] {
         var changed: [String: [UInt8]?] = [:]
         for (path, candidate) in candidates.sorted(by: { $0.key < $1.key }) {
             guard let next = try? accepted.replacing([path: candidate.file?.at(moment)])
             else { continue }
+            let refused = refusals(next, [path])
+            guard refused.isEmpty else {
+                conflicts.merge(refused) { $0 + $1 }
+                continue
+            }
             accepted = next
             took(path)
             changed[path] = .some(candidate.bytes)

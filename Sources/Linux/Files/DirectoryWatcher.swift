@@ -122,6 +122,12 @@ extension DirectoryWatcher {
         _ event: InotifyEvent, _ watch: DirectoryWatch, into round: inout Round
     ) {
         let paths = watch.paths(of: event.name)
+        // It is to be named, or no longer.
+        if looksLikePolicyFileName(event.name), !watch.directories.isEmpty,
+            event.has(IN_CREATE, IN_DELETE, IN_MOVED_FROM, IN_MOVED_TO)
+        {
+            round.changes.needsRescan = true
+        }
         if event.has(IN_DELETE, IN_MOVED_FROM) { round.set(.removed, paths) }
         if event.has(IN_CLOSE_WRITE, IN_MOVED_TO) { round.set(.written, paths) }
         if event.has(IN_MODIFY) { round.set(.unsettled, paths) }

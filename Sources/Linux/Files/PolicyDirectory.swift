@@ -24,6 +24,7 @@ public struct PolicyDirectory: Sendable {
     public func snapshot(after previous: Snapshot = Snapshot()) -> Snapshot {
         let walk = PolicyWalk(of: path, limits: limits)
         var snapshot = Snapshot(problems: walk.problems)
+        snapshot.ignored = walk.ignored.sorted()
         for path in walk.files {
             snapshot.take(path, from: self, unlessSameAs: previous.files[path])
         }
@@ -67,6 +68,10 @@ extension PolicyDirectory {
         public internal(set) var files: [String: File] = [:]
         /// By path: what could not be read, the directory itself included.
         public internal(set) var problems: [String: Problem] = [:]
+        /// The paths of files that look like policy files and are none by their names, sorted.
+        ///
+        /// Such names end in `.json`, `.YAML` and the like.
+        public internal(set) var ignored: [String] = []
 
         public init() {}
 
@@ -76,6 +81,11 @@ extension PolicyDirectory {
                 files[path]?.bytes = []
             }
         }
+
+        /// Forgets that a file was read, so that whatever is in it is taken for a change the next time.
+        ///
+        /// - Parameter path: The file.
+        public mutating func forget(_ path: String) { files[path] = nil }
 
         /// Takes over what an earlier snapshot says of files that are not to be looked at yet, so
         /// that whatever is in them then is seen as a change.

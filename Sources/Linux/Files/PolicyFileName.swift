@@ -8,5 +8,16 @@ public func isPolicyFileName(_ name: some StringProtocol) -> Bool {
     return [".yaml", ".yml"].contains { name.utf8.count > $0.utf8.count && name.hasSuffix($0) }
 }
 
+/// Whether a name is not a policy file's, and may be meant for one: another spelling of the ending, or
+/// another format.
+func looksLikePolicyFileName(_ name: some StringProtocol) -> Bool {
+    guard let first = name.utf8.first, first != UInt8(ascii: "."), first != UInt8(ascii: "#"),
+        !isPolicyFileName(name)
+    else { return false }
+    let small = name.lowercased()
+    return [".yaml", ".yml", ".json", ".yaml.txt", ".yml.txt", ".ymal", ".yalm", ".yam", ".yamll"]
+        .contains { small.hasSuffix($0) }
+}
+
 /// Whether policies may lie in a directory of that name; hidden ones hold old or coming states.
 func isPolicyDirectoryName(_ name: some StringProtocol) -> Bool { !name.hasPrefix(".") }

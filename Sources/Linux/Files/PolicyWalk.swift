@@ -10,6 +10,9 @@ struct PolicyWalk {
     /// Those of the links that lead to directories.
     private(set) var directoryLinks: [(path: String, depth: Int)] = []
     private(set) var problems: [String: PolicyDirectory.Problem] = [:]
+    /// Files that are no policy files by their names, and look as if they should be; not very many of them.
+    private(set) var ignored: [String] = []
+    private static let mostIgnored = 1000
     private let limits: PolicyDirectory.Limits
     private let enter: (String) -> Void
     private var visited: Set<FileIdentity> = []
@@ -58,6 +61,7 @@ struct PolicyWalk {
     private mutating func visit(_ entry: DirectoryEntry, in directory: String, _ depth: Int) {
         let path = joined(directory, entry.name)
         let mayBeFile = isPolicyFileName(entry.name)
+        if !mayBeFile, looksLikePolicyFileName(entry.name) { ignore(path) }
         guard mayBeFile || isPolicyDirectoryName(entry.name) else { return }
         if entry.isLink { links.append(path) }
         do throws(SystemError) {
@@ -72,6 +76,12 @@ struct PolicyWalk {
             // A file may go between the listing and the look; a link that leads nowhere stays.
             if mayBeFile, entry.isLink || !error.isAbsence { problems[path] = .system(error) }
         }
+    }
+
+    private mutating func ignore(_ path: String) {
+        guard ignored.count < Self.mostIgnored, (try? FileStatus(at: path))?.kind == .regular
+        else { return }
+        ignored.append(path)
     }
 
     private mutating func add(_ path: String) {

@@ -22,6 +22,20 @@ public struct ProcessHandle: ~Copyable, Sendable {
         return try check("poll", on: "process \(pid)") { poll(&entry, 1, 0) } == 1
     }
 
+    /// When this very process began, in clock ticks since the machine started (proc_pid_stat(5), field 22).
+    ///
+    /// - Returns: With the boot's identity no other process of the same number has it.
+    /// - Throws: `ESRCH` when it has ended, whoever has its number by now.
+    public func startTime() throws(SystemError) -> UInt64 {
+        let text = try smallFile("/proc/\(pid)/stat")
+        // The name of the program stands in parentheses and may hold anything.
+        let fields = text.lastIndex(of: ")").map { text[$0...].split(separator: " ") } ?? []
+        guard try !hasEnded(), fields.count > 20, let start = UInt64(fields[20]) else {
+            throw SystemError("read", on: "/proc/\(pid)/stat", code: ESRCH)
+        }
+        return start
+    }
+
     /// The namespace that this very process lives in; `ESRCH` when it has ended.
     public func networkNamespace() throws(SystemError) -> NetworkNamespace {
         let namespace = try NetworkNamespace(pid: pid)
@@ -31,4 +45,20 @@ public struct ProcessHandle: ~Copyable, Sendable {
         }
         return namespace
     }
+}
+
+/// The kernel's name for the time since the machine started, another one after each start: `boot_id` of random(4).
+///
+/// - Returns: A UUID.
+/// - Throws: What the kernel answered.
+public func bootIdentity() throws(SystemError) -> String {
+    String(try smallFile("/proc/sys/kernel/random/boot_id").prefix { !$0.isWhitespace })
+}
+
+/// A file of /proc that one read gives whole.
+private func smallFile(_ path: String) throws(SystemError) -> String {
+    let file = try Descriptor(opening: path, flags: O_RDONLY)
+    var bytes = [UInt8](repeating: 0, count: 4096)
+    let count = try check("read", on: path) { read(file.rawValue, &bytes, bytes.count) }
+    return String(decoding: bytes.prefix(count), as: UTF8.self)
 }

@@ -53,8 +53,9 @@ extension Reachability {
                     $0.service.ipProtocol == nil || $0.service.ipProtocol == number
                 }
                 for port in Self.representatives(of: want.ports, relevant.map(\.service.ports)) {
-                    let covered = relevant.filter { $0.service.ports.contains(port) }
-                        .reduce(AddressSet()) { $0.union($1.addresses) }
+                    let covered = AddressSet(
+                        unionOf: relevant.filter { $0.service.ports.contains(port) }
+                            .map(\.addresses))
                     if let address = addresses.subtracting(covered).example {
                         return (address, number, port)
                     }

@@ -104,21 +104,22 @@ struct PeerMeaning {
 
     func coverage(of peers: [Peer]) -> Reachability.Coverage {
         let opened = opened(by: peers)
-        var addresses = AddressSet(opened.flatMap { topology.endpoints[$0].addresses })
+        let endpointAddresses = AddressSet(opened.flatMap { topology.endpoints[$0].addresses })
         // An address is one endpoint's alone, so that others have none of these.
         if peers.allSatisfy(\.selectsEndpoints) {
             return Reachability.Coverage(
-                addresses: addresses, endpoints: Set(opened.filter { !own[$0].isEmpty }))
+                addresses: endpointAddresses, endpoints: Set(opened.filter { !own[$0].isEmpty }))
         }
-        for peer in peers {
+        let others: [AddressSet] = peers.map { peer in
             switch peer {
-            case .endpoints: break
+            case .endpoints: AddressSet()
             case .network(let prefix, let except):
-                addresses = addresses.union(prefix.addresses.subtracting(AddressSet(except)))
-            case .world: addresses = addresses.union(world)
-            case .host: addresses = addresses.union(topology.host)
+                prefix.addresses.subtracting(AddressSet(except))
+            case .world: world
+            case .host: topology.host
             }
         }
+        let addresses = AddressSet(unionOf: [endpointAddresses] + others)
         let endpoints = own.indices.filter { !own[$0].intersection(addresses).isEmpty }
         return Reachability.Coverage(addresses: addresses, endpoints: Set(endpoints))
     }

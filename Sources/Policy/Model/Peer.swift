@@ -40,11 +40,15 @@ extension Peer: CustomStringConvertible {
         case .endpoints(of: .labels(let tenants), .some(let endpoints)):
             "tenants \(tenants) (\(endpoints))"
         case .network(let prefix, let except):
-            except.isEmpty
-                ? "\(prefix)"
-                : "\(prefix) except \(except.map(\.description).joined(separator: ", "))"
+            except.isEmpty ? "\(prefix)" : "\(prefix) except \(Self.list(except))"
         case .world: "world"
         case .host: "host"
         }
+    }
+
+    /// The networks, or the first of them where they are many.
+    private static func list(_ networks: [Prefix]) -> String {
+        let shown = networks.prefix(16).map(\.description).joined(separator: ", ")
+        return networks.count > 16 ? "\(shown) and \(networks.count - 16) more" : shown
     }
 }

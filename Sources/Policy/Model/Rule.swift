@@ -10,8 +10,12 @@ public struct Rule: Sendable {
 
     public var id: RuleID { block.ids[Int(index)] }
     public var policy: PolicyHeader { block.policy }
-    public var from: [Peer] { block.from }
-    public var to: [Peer] { block.to }
+    public var from: [Peer] { block.from.peers }
+    public var to: [Peer] { block.to.peers }
+    /// `from`, with what is known of it.
+    public var sources: PeerList { block.from }
+    /// `to`, with what is known of it.
+    public var destinations: PeerList { block.to }
     public var service: Service { block.services[Int(index)] }
     /// Where the `allow` entry stands.
     public var place: SourcePlace {
@@ -21,6 +25,16 @@ public struct Rule: Sendable {
 
     public init(
         id: RuleID, policy: PolicyHeader, from: [Peer], to: [Peer], service: Service,
+        place: SourcePlace
+    ) {
+        self.init(
+            id: id, policy: policy, from: PeerList(from), to: PeerList(to), service: service,
+            place: place)
+    }
+
+    /// A rule that shares its peers with others.
+    init(
+        id: RuleID, policy: PolicyHeader, from: PeerList, to: PeerList, service: Service,
         place: SourcePlace
     ) {
         block = Block(
@@ -42,7 +56,8 @@ public struct Rule: Sendable {
         else { return rules }
         let positions = rules.map { $0.block.positions[Int($0.index)] }
         let block = Block(
-            policy: first.policy, from: first.from, to: first.to, file: first.block.file,
+            policy: first.policy, from: first.sources, to: first.destinations,
+            file: first.block.file,
             ids: rules.map(\.id), services: PackedServices(rules.map(\.service)),
             positions: positions)
         return rules.indices.map { Rule(block, $0) }
@@ -52,8 +67,8 @@ public struct Rule: Sendable {
     static func relabelled(_ rules: [Rule], _ policy: PolicyHeader) -> [Rule] {
         rules.map {
             Rule(
-                id: $0.id, policy: policy, from: $0.from, to: $0.to, service: $0.service,
-                place: $0.place)
+                id: $0.id, policy: policy, from: $0.sources, to: $0.destinations,
+                service: $0.service, place: $0.place)
         }
     }
 
@@ -61,14 +76,15 @@ public struct Rule: Sendable {
     func sharesPeers(with other: Rule) -> Bool { block === other.block }
 
     private func sharesAll(with other: Rule) -> Bool {
-        policy == other.policy && block.file == other.block.file && from == other.from
-            && to == other.to
+        policy == other.policy && block.file == other.block.file
+            && (sources === other.sources || from == other.from)
+            && (destinations === other.destinations || to == other.to)
     }
 
     private final class Block: Sendable {
         let policy: PolicyHeader
-        let from: [Peer]
-        let to: [Peer]
+        let from: PeerList
+        let to: PeerList
         let file: String
         let ids: [RuleID]
         let services: PackedServices
@@ -76,7 +92,7 @@ public struct Rule: Sendable {
         let positions: [(UInt32, UInt32)]
 
         init(
-            policy: PolicyHeader, from: [Peer], to: [Peer], file: String, ids: [RuleID],
+            policy: PolicyHeader, from: PeerList, to: PeerList, file: String, ids: [RuleID],
             services: PackedServices, positions: [(UInt32, UInt32)]
         ) {
             self.policy = policy

@@ -44,7 +44,11 @@ extension PlainScalar {
         if let digits = rest.afterRadixMark {
             return !digits.isEmpty && digits.allSatisfy(\.isHexOrGap)
         }
-        if [".inf", ".nan"].contains(String(Substring(rest)).lowercased()) { return true }
+        if rest.first == UInt8(ascii: "."),
+            [".inf", ".nan"].contains(String(Substring(rest)).lowercased())
+        {
+            return true
+        }
         return isDecimal(rest)
     }
 

@@ -94,9 +94,10 @@ extension DocumentReader {
         _ services: [(service: Service, place: SourcePlace)]
     ) -> [Rule] {
         var numbering = RuleNumbering(policy: header.name, from: from, to: to)
+        let (sources, destinations) = (PeerList(from), PeerList(to))
         return services.map { service, place in
             Rule(
-                id: numbering.id(of: service), policy: header, from: from, to: to,
+                id: numbering.id(of: service), policy: header, from: sources, to: destinations,
                 service: service, place: place)
         }
     }

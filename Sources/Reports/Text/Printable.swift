@@ -4,7 +4,9 @@ extension String {
     /// Names come from namespaces and files that tenants may write to.
     public var printable: String {
         guard unicodeScalars.contains(where: \.isHostile) else { return self }
-        return unicodeScalars.reduce(into: "") { text, scalar in
+        // An error's own line break before its fix is no attack, and a table has one line for it.
+        return replacing("\n  fix: ", with: "; fix: ").unicodeScalars.reduce(into: "") {
+            text, scalar in
             if scalar.isHostile {
                 text += "\\u{" + String(scalar.value, radix: 16) + "}"
             } else {

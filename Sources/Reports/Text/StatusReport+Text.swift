@@ -5,9 +5,8 @@ extension StatusReport: TextReport {
     public func text(_ form: TextForm) -> String {
         [
             verdictText(form), agentText, policyText, applyText, errorText(form),
-            endpointText(form), unknownText(form), conflictText(form), heldText(form),
-            overheard?.text ?? "",
-            lostText(form),
+            warningText(form), endpointText(form), unknownText(form), conflictText(form),
+            heldText(form), overheard?.text ?? "", lostText(form),
             sinkText(form),
         ].joined()
     }
@@ -77,6 +76,17 @@ extension StatusReport: TextReport {
                 "  \(error.place.description.printable): \(error.message.printable)\n"
                     + "    fix: \(error.fix.printable)\n"
             }.joined()
+    }
+
+    private func warningText(_ form: TextForm) -> String {
+        guard let warnings = policies.warnings, !warnings.isEmpty else { return "" }
+        let shown = warnings.prefix(20).map { warning in
+            "  \(warning.place.description.printable): \(warning.message.printable)\n"
+                + "    fix: \(warning.fix.printable)\n"
+        }
+        let more = warnings.count - shown.count
+        return form.styled("warnings about the policy directory:", .doubtful) + "\n"
+            + shown.joined() + (more > 0 ? "  and \(more) more\n" : "")
     }
 
     private func endpointText(_ form: TextForm) -> String {

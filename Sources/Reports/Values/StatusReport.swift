@@ -89,11 +89,14 @@ public struct PolicyStatus: Hashable, Sendable, Codable {
     public var tenants: Int
     /// Why the directory as it is now is not in force; empty if it is.
     public var errors: [Diagnostic]
+    /// What is in force, or no policy file, and may be meant otherwise; nil from agents that don't tell.
+    public var warnings: [Diagnostic]?
 
     public init(
         directory: String, files: Int, policies: Int, rules: Int, tenants: Int,
-        errors: [Diagnostic] = []
+        errors: [Diagnostic] = [], warnings: [Diagnostic]? = nil
     ) {
+        self.warnings = warnings
         self.directory = directory
         self.files = files
         self.policies = policies

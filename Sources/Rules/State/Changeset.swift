@@ -43,18 +43,59 @@ extension EndpointState {
         let before = held ?? .closed
         return Changeset(
             createsTable: held == nil,
-            own: .between(before.own, own),
-            peers4: .between(before.peers4, peers4),
-            peers6: .between(before.peers6, peers6),
-            ingress: .between(before.ingress, ingress),
-            egress: .between(before.egress, egress),
-            rules: .between(before.rules.entries, rules.entries))
+            own: .between(before.own, own, by: <),
+            peers4: .between(before.peers4, peers4) {
+                $0.addresses.lowerBound < $1.addresses.lowerBound
+            },
+            peers6: .between(before.peers6, peers6) {
+                $0.addresses.lowerBound < $1.addresses.lowerBound
+            },
+            ingress: .between(before.ingress, ingress, by: <),
+            egress: .between(before.egress, egress, by: <),
+            rules: .between(before.rules.entries, rules.entries) { $0.mark < $1.mark })
     }
 }
 
 extension Changeset.Delta {
     /// Order is kept, so equal inputs give equal deltas.
-    static func between(_ before: [Element], _ after: [Element]) -> Self {
+    ///
+    /// - Parameters:
+    ///   - before: What there was.
+    ///   - after: What there is to be.
+    ///   - precedes: The order that both lists are in; the difference of two long lists then takes one
+    ///     comparison for each element. In any other order they take hashing.
+    /// - Returns: What is in one of them only.
+    static func between(
+        _ before: [Element], _ after: [Element], by precedes: (Element, Element) -> Bool
+    ) -> Self {
+        guard before.isInOrder(precedes), after.isInOrder(precedes) else {
+            return between(before, after)
+        }
+        var delta = Self()
+        var (left, right) = (0, 0)
+        while left < before.count, right < after.count {
+            if before[left] == after[right] {
+                left += 1
+                right += 1
+            } else if precedes(before[left], after[right]) {
+                delta.removed.append(before[left])
+                left += 1
+            } else if precedes(after[right], before[left]) {
+                delta.added.append(after[right])
+                right += 1
+            } else {
+                delta.removed.append(before[left])
+                delta.added.append(after[right])
+                left += 1
+                right += 1
+            }
+        }
+        delta.removed += before[left...]
+        delta.added += after[right...]
+        return delta
+    }
+
+    private static func between(_ before: [Element], _ after: [Element]) -> Self {
         // Most of it stands where it stood: only what lies between is looked at by its hash.
         var (start, left, right) = (0, before.count, after.count)
         while start < left, start < right, before[start] == after[start] { start += 1 }
@@ -66,5 +107,12 @@ extension Changeset.Delta {
         let (old, new) = (Set(going), Set(coming))
         return Self(
             removed: going.filter { !new.contains($0) }, added: coming.filter { !old.contains($0) })
+    }
+}
+
+extension Array {
+    /// Whether each element precedes the next one.
+    fileprivate func isInOrder(_ precedes: (Element, Element) -> Bool) -> Bool {
+        indices.dropFirst().allSatisfy { precedes(self[$0 - 1], self[$0]) }
     }
 }

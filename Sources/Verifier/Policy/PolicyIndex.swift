@@ -137,7 +137,7 @@ struct PeerIndex {
     /// The addresses that peers mean.
     mutating func addresses(of peers: [Peer]) -> AddressSet {
         if let known = addresses[peers] { return known }
-        let found = peers.reduce(AddressSet()) { $0.union(addresses(of: $1)) }
+        let found = AddressSet(unionOf: peers.map { addresses(of: $0) })
         addresses[peers] = found
         return found
     }

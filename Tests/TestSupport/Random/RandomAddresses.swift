@@ -8,7 +8,10 @@ extension SeededGenerator {
             address.family == .v4
             ? [0, 1, 8, 15, 16, 23, 24, 25, 26, 30, 31, 32]
             : [0, 1, 3, 8, 16, 31, 32, 48, 63, 64, 65, 120, 126, 127, 128]
-        return Prefix(containing: address, length: pick(lengths))
+        let prefix = Prefix(containing: address, length: pick(lengths))
+        // Policy files can't name networks that no packet has an address of.
+        let isRefused = prefix.isLoopback || prefix.mappedIPv4 != nil
+        return isRefused ? Prefix(containing: address, length: 1) : prefix
     }
 
     /// A network of at most the same size inside.
