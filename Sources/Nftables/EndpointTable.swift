@@ -64,8 +64,8 @@ public struct EndpointTable: ~Copyable, Sendable {
     /// - Parameters:
     ///   - changes: What is to come into force.
     ///   - presence: How the table is now.
-    ///   - isRepair: Whether it is in force in one transaction, whatever is missing: while somebody
-    ///     else's change stands there is nothing to be gentle with.
+    ///   - isRepair: Whether what is there is made right in one transaction, though that may lose a packet: somebody
+    ///     else's change is in force until then.
     ///   - ahead: Called right before each transaction in which rules go, with what goes and comes in
     ///     it: what is counted between this and the transaction is in the kernel's answer alone.
     ///   - witness: Called with what the kernel answered, before that is taken from the socket.
@@ -77,13 +77,18 @@ public struct EndpointTable: ~Copyable, Sendable {
         ahead: (Changeset) -> Void = { _ in }, witness: Witness? = nil
     ) throws(NftablesError) -> Retired {
         switch presence {
-        case .absent where isRepair: return try replace(nothing: true, with: changes, witness)
         case .absent:
+            // A repair too: it closes with the second transaction, and one alone would take no less time and lose
+            // packets of flows that maps of ranges admit (`nft_pipapo_commit`).
             try create(with: changes)
+            return Retired()
+        // Somebody else's table of the name that holds nothing, refuses nothing either.
+        case .damaged where try isEmpty():
+            try create(with: changes, insteadOfAnother: true)
             return Retired()
         case .damaged:
             if !changes.rules.removed.isEmpty { ahead(changes) }
-            return try replace(nothing: false, with: changes, witness)
+            return try replace(with: changes, witness)
         case .orphaned where isRepair, .owned where isRepair:
             if !changes.rules.removed.isEmpty { ahead(changes) }
             var batch = Batch()
@@ -110,8 +115,11 @@ public struct EndpointTable: ~Copyable, Sendable {
     ///
     /// A chain is hooked in before its rules are in force, so its policy comes last: until then
     /// the packet passes as it did without a table.
-    private func create(with changes: Changeset) throws(NftablesError) {
+    private func create(
+        with changes: Changeset, insteadOfAnother: Bool = false
+    ) throws(NftablesError) {
         var policy = Batch()
+        if insteadOfAnother { policy.deleteTable() }
         policy.addTable()
         policy.addSets()
         policy.add(changes)
@@ -125,10 +133,10 @@ public struct EndpointTable: ~Copyable, Sendable {
     }
 
     private func replace(
-        nothing isAbsent: Bool, with changes: Changeset, _ witness: Witness?
+        with changes: Changeset, _ witness: Witness?
     ) throws(NftablesError) -> Retired {
         var batch = Batch()
-        if !isAbsent { batch.deleteTable() }
+        batch.deleteTable()
         batch.addTable()
         batch.addSets()
         batch.addChains(policy: .drop)

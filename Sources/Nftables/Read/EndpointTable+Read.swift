@@ -36,6 +36,12 @@ extension EndpointTable {
         case strange
     }
 
+    /// Whether the table has neither chains nor sets, nor anything else.
+    func isEmpty() throws(NftablesError) -> Bool {
+        let table = try commands.get(NFT_MSG_GETTABLE, build: Question.table)
+        return table?.attributes.first(UInt16(NFTA_TABLE_USE.rawValue))?.number == 0
+    }
+
     /// Asks the kernel whose the table is, and nothing of what is in it.
     public func standing() throws(NftablesError) -> Standing {
         guard let table = try commands.get(NFT_MSG_GETTABLE, build: Question.table) else {
