@@ -15,8 +15,12 @@ let isFuzzed = Context.environment["RINGFENCE_FUZZ"] == "1"
 
 let shell = tool + (isFuzzed ? [.unsafeFlags(["-sanitize=fuzzer"])] : [])
 
+/// Optimised in a debug build as well: tests judge millions of packets with it.
+let optimized: [SwiftSetting] =
+    shell + (isFuzzed ? [] : [.unsafeFlags(["-O"], .when(configuration: .debug))])
+
 /// The core is values in, values out: no unsafe construct compiles there.
-let core: [SwiftSetting] = shell + [.strictMemorySafety()]
+let core: [SwiftSetting] = optimized + [.strictMemorySafety()]
 
 let package = Package(
     name: "ringfence",
@@ -100,25 +104,25 @@ let package = Package(
             dependencies: [
                 "CLinux", "NetTypes", .product(name: "SystemPackage", package: "swift-system"),
             ],
-            swiftSettings: shell),
+            swiftSettings: optimized),
         .target(
             name: "Nftables", dependencies: ["CNetfilter", "Linux", "NetTypes", "Rules"],
-            swiftSettings: shell),
+            swiftSettings: optimized),
         .target(
             name: "KernelReader", dependencies: ["Linux", "NetTypes", "Nftables", "Verifier"],
-            swiftSettings: shell),
+            swiftSettings: optimized),
         .target(
             name: "Audit",
             dependencies: [
                 "HostFilter", "KernelReader", "Linux", "NetTypes", "Nftables", "Policy", "Verifier",
             ],
-            swiftSettings: shell),
+            swiftSettings: optimized),
         .target(
             name: "HostFilter",
             dependencies: [
                 "BPFObjects", "CBPF", "HostRules", "Linux", "NetTypes", "Rules", "Verifier",
             ],
-            swiftSettings: shell),
+            swiftSettings: optimized),
         .target(
             name: "Agent",
             dependencies: [
@@ -129,7 +133,7 @@ let package = Package(
                 .product(name: "Logging", package: "swift-log"),
                 .product(name: "ServiceLifecycle", package: "swift-service-lifecycle"),
             ],
-            swiftSettings: shell),
+            swiftSettings: optimized),
         .target(
             name: "API",
             dependencies: [
@@ -199,7 +203,7 @@ let package = Package(
         .target(
             name: "TestSupport",
             dependencies: ["Compiler", "Linux", "NetTypes", "Policy", "Rules"],
-            path: "Tests/TestSupport", swiftSettings: shell),
+            path: "Tests/TestSupport", swiftSettings: optimized),
         .target(
             name: "Readers",
             dependencies: [
@@ -223,7 +227,7 @@ let package = Package(
         .testTarget(
             name: "CompilerTests",
             dependencies: ["Compiler", "NetTypes", "Policy", "Rules", "TestSupport"],
-            exclude: ["Golden"], swiftSettings: shell),
+            exclude: ["Golden"], swiftSettings: optimized),
         .testTarget(
             name: "ReportsTests", dependencies: ["NetTypes", "Policy", "Reports"],
             swiftSettings: shell),
@@ -233,7 +237,7 @@ let package = Package(
                 "Evidence", "Lab", "Linux", "NetTypes", "Policy", "Reports", "TestSupport",
                 "Verifier",
             ],
-            exclude: ["check_reports.py"], swiftSettings: shell),
+            exclude: ["check_reports.py"], swiftSettings: optimized),
         .testTarget(
             name: "APITests",
             dependencies: [
@@ -294,7 +298,7 @@ let package = Package(
                 "Linux",
                 "NetTypes", "Nftables", "Policy", "Rules", "TestSupport", "Verifier",
             ],
-            exclude: ["Golden"], swiftSettings: shell),
+            exclude: ["Golden"], swiftSettings: optimized),
     ]
 )
 

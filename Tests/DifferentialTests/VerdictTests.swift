@@ -8,7 +8,7 @@ import TestSupport
 import Testing
 
 /// The kernel's verdicts against those of the reference evaluator, on random policies and packets.
-@Suite(.serialized) struct VerdictTests {
+struct VerdictTests {
     /// Over all seeds more than 100,000, unless more are asked for.
     private static let packetsOfSeed =
         ProcessInfo.processInfo.environment["RINGFENCE_PACKETS"].flatMap { Int($0) } ?? 34_000

@@ -9,7 +9,7 @@ import Testing
 extension KernelTests {
     /// A tenant's root makes two transactions at a time in its own namespace, each of which takes the kernel
     /// about a second: until they are done it begins none anywhere on the machine.
-    @Suite struct HeldUpTests {
+    @Suite(.alone) struct HeldUpTests {
         private func policy(_ ports: String) -> String {
             PolicyText.policy(PolicyText.udp(ports))
         }

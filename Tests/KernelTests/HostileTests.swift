@@ -9,7 +9,7 @@ import Testing
 
 extension KernelTests {
     /// One tenant does something without a pause: others don't wait for it, and in the end it is followed itself.
-    @Suite struct HostileTests {
+    @Suite(.alone) struct HostileTests {
         private func policies(_ agent: RunningAgent) async throws -> Set<String> {
             let report = try await agent.agent.rules(RulesQuestion(limit: 10_000))
             return Set((report?.rules ?? []).map(\.rule.policy))

@@ -2,6 +2,5 @@ import Testing
 
 /// The agent against a real kernel, with real traffic.
 ///
-/// Each test has namespaces of its own. They run one after the other all the same: many measure
-/// times, and a machine that does three things at once tells nothing about any of them.
-@Suite(.serialized) enum KernelTests {}
+/// Each test has namespaces of its own, so that several run at a time.
+@Suite(.inTurns) enum KernelTests {}

@@ -3,7 +3,7 @@ import Testing
 
 extension KernelTests {
     /// Traffic flows across every kind of change; nothing forbidden arrives, nothing allowed is lost.
-    @Suite struct LeakTests {
+    @Suite(.alone) struct LeakTests {
         @Test(arguments: PolicyChange.all)
         func `across a change of files`(_ change: PolicyChange) async throws {
             try await Rig.with { rig in

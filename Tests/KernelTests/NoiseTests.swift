@@ -11,7 +11,7 @@ import Testing
 extension KernelTests {
     /// A tenant's root changes rulesets of its own without a pause: it keeps no rule alive by that, and holds
     /// nobody up.
-    @Suite struct NoiseTests {
+    @Suite(.alone) struct NoiseTests {
         private static let kinds: [(Noise.Kind, Int)] = [(.tables, 4), (.chains, 2)]
 
         /// More admissions than one question asks for by name.

@@ -8,7 +8,7 @@ import Testing
 
 extension KernelTests {
     /// A rule's end is the end of its connections, and of no others.
-    @Suite struct RevocationTests {
+    @Suite(.alone) struct RevocationTests {
         @Test(arguments: AddressFamily.allCases)
         func `a transfer ends with its rule`(_ family: AddressFamily) async throws {
             try await Rig.with { rig in
