@@ -287,7 +287,7 @@ let package = Package(
             name: "KernelTests",
             dependencies: [
                 "Agent", "Audit", "CLinux", "HostFilter", "HostRules", "Lab", "Linux", "NetTypes",
-                "Nftables", "Policy", "Reports", "Rules", "Verifier",
+                "Nftables", "Policy", "Reports", "Rules", "TestSupport", "Verifier",
                 .product(name: "Logging", package: "swift-log"),
             ],
             swiftSettings: shell),

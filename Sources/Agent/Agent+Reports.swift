@@ -151,9 +151,10 @@ extension Agent {
             if problem != nil || compilation.errors[endpoint.id] != nil {
                 // Where a map would overflow, it has a state that fits, which is not all that the policies say.
                 .dirty
-            } else if configuration.hostFilter == .only {
-                isFollowed(endpoint.id) && pastTheHost(endpoint.id).isEmpty ? .enforced : .unknown
-            } else if holding?.presence != .owned {
+            } else if configuration.hostFilter == .only
+                ? !isFollowed(endpoint.id) || !pastTheHost(endpoint.id).isEmpty
+                : holding?.presence != .owned
+            {
                 .unknown
             } else if endpoint.addresses != observed[endpoint.id]?.addresses {
                 .conflict

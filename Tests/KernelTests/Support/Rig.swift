@@ -20,22 +20,15 @@ final class Rig: Sendable {
     /// Where an agent mounts the BPF file system; whatever is pinned goes with it.
     var bpf: String { folder + "/bpf" }
 
-    private init(_ names: [String], fabric: LabTopology.Fabric) throws {
+    private init(
+        _ namespaces: [LabNamespace], _ subnets: [Prefix], fabric: LabTopology.Fabric
+    ) throws {
         let id = "k\(UInt32.random(in: 0 ... .max))"
         folder = NSTemporaryDirectory() + "ringfence-\(id)"
         try FileManager.default.createDirectory(
             atPath: folder + "/policies", withIntermediateDirectories: true)
         topology = LabTopology(
-            name: id, fabric: fabric,
-            subnets: [
-                Prefix(containing: Self.address(0, .v4), length: 16),
-                Prefix(containing: Self.address(0, .v6), length: 64),
-            ],
-            namespaces: names.enumerated().map { index, name in
-                LabNamespace(
-                    name: name,
-                    addresses: AddressFamily.allCases.map { Self.address(index + 2, $0) })
-            })
+            name: id, fabric: fabric, subnets: subnets, namespaces: namespaces)
         lab = try Lab.up(topology)
     }
 
@@ -44,7 +37,23 @@ final class Rig: Sendable {
         _ names: [String] = ["a1", "b1"], fabric: LabTopology.Fabric = .bridged,
         _ work: (Rig) async throws -> Void
     ) async throws {
-        let rig = try Rig(names, fabric: fabric)
+        let namespaces = names.enumerated().map { index, name in
+            LabNamespace(
+                name: name, addresses: AddressFamily.allCases.map { address(index + 2, $0) })
+        }
+        let subnets = [
+            Prefix(containing: address(0, .v4), length: 16),
+            Prefix(containing: address(0, .v6), length: 64),
+        ]
+        try await with(namespaces, in: subnets, fabric: fabric, work)
+    }
+
+    /// The same for namespaces with addresses of the test's choosing; the host has the first of each subnet.
+    static func with(
+        _ namespaces: [LabNamespace], in subnets: [Prefix], fabric: LabTopology.Fabric = .bridged,
+        _ work: (Rig) async throws -> Void
+    ) async throws {
+        let rig = try Rig(namespaces, subnets, fabric: fabric)
         do {
             try await work(rig)
         } catch {
@@ -65,6 +74,16 @@ final class Rig: Sendable {
         switch family {
         case .v4: .v4(0x0a4d_0000 + UInt32(number))
         case .v6: .v6(UInt128(0xfd77) << 112 + UInt128(number))
+        }
+    }
+
+    /// What the host has on its link to the namespaces.
+    var hostAddresses: [IPAddress] {
+        topology.subnets.map {
+            switch $0.address {
+            case .v4(let number): .v4(number + 1)
+            case .v6(let number): .v6(number + 1)
+            }
         }
     }
 

@@ -98,13 +98,24 @@ extension Rig {
         }
     }
 
+    /// The same, without waiting for more than that the agent is ready.
+    func withUnsettledAgent(
+        _ change: (inout AgentConfiguration) -> Void = { _ in },
+        _ work: (RunningAgent) async throws -> Void
+    ) async throws {
+        try await run(change, settles: false) { agent in
+            try await wait(for: "the first generation") { await agent.generation() > 0 }
+            try await work(agent)
+        }
+    }
+
     private func run(
-        _ change: (inout AgentConfiguration) -> Void,
+        _ change: (inout AgentConfiguration) -> Void, settles: Bool = true,
         _ work: (RunningAgent) async throws -> Void
     ) async throws {
         let agent = try RunningAgent(self, change)
         do {
-            try await agent.settle()
+            if settles { try await agent.settle() }
             try await work(agent)
         } catch {
             try await agent.stop()
