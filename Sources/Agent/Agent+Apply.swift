@@ -1,3 +1,4 @@
+internal import AgentCore
 internal import Compiler
 internal import Linux
 internal import Logging
@@ -18,12 +19,12 @@ extension Agent {
                 + compilation.topology.endpoints.map(\.id),
             compileTime: compileTime, readTime: .zero)
         // After the checkpoint, which a large change is followed by.
-        trimAt = ContinuousClock.now + .milliseconds(2500)
+        schedule.set(.trim, at: .now + .milliseconds(2500))
     }
 
     /// Tries again what could not be brought into force.
     func retry() {
-        retryAt = nil
+        schedule.cancel(.retry)
         let failed = holdings.filter { $0.value.problem != nil && isAtRest($0.key) }.map(\.key)
         for id in failed { holdings[id]?.isDoubtful = true }
         apply(to: failed, compileTime: .zero, readTime: .zero)
@@ -297,7 +298,7 @@ extension Agent {
         reread(work.tenure)
         holdings[work.id]?.problem = "\(error)"
         // What was just read is right now: a rule that has to go waits no longer than it must.
-        retryAt = ContinuousClock.now + (work.hadFailed ? .milliseconds(500) : .zero)
+        schedule.set(.retry, at: .now + (work.hadFailed ? .milliseconds(500) : .zero))
     }
 
     /// Asks the kernel what it holds; where it doesn't say, nothing is concluded.

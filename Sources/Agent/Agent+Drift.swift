@@ -1,3 +1,4 @@
+internal import AgentCore
 internal import Linux
 internal import Logging
 internal import NetTypes
@@ -86,13 +87,13 @@ extension Agent {
             store.record(new)
             tell(.drift(new))
         } else if driftBook.hasGrown {
-            driftDue = driftDue ?? .now + Self.patience
+            schedule.set(.drift, noLaterThan: .now + Self.patience)
         }
     }
 
     /// Hands on what grew since it was last told.
     func keepDrift() {
-        driftDue = nil
+        schedule.cancel(.drift)
         for record in driftBook.takeGrown() {
             store.record(record)
             tell(.drift(record))

@@ -1,3 +1,4 @@
+internal import AgentCore
 internal import HostFilter
 internal import Logging
 internal import NetTypes
@@ -10,10 +11,10 @@ internal import Reports
 extension Agent {
     /// Looks at the hooks; a look takes a fiftieth of the time at most.
     func checkGuards(_ now: ContinuousClock.Instant) {
-        guard let hostFilter, let due = guardsDue, due <= now else { return }
+        guard let hostFilter else { return }
         guard let posts else {
             // They don't stand yet, which is tried again by itself.
-            guardsDue = now + .seconds(1)
+            schedule.set(.guards, at: now + .seconds(1))
             return
         }
         let endpoints = Dictionary(posts.map { ($0.key.interface, $0.value) }) { $1 }
@@ -26,7 +27,7 @@ extension Agent {
             logger.error("the programs of the host filter: \(error)")
         }
         let end = ContinuousClock.now
-        guardsDue = end + max(.seconds(1), (end - now) * 50)
+        schedule.set(.guards, at: end + max(.seconds(1), (end - now) * 50))
     }
 
     private func putBack(

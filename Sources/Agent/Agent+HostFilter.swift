@@ -28,7 +28,7 @@ extension Agent {
                 logger.error("the host filter is not in its new state: \(error)")
             }
             hostFilterProblem = "\(error)"
-            retryAt = min(retryAt ?? hostFilterRetry, hostFilterRetry)
+            schedule.set(.retry, noLaterThan: hostFilterRetry)
         }
     }
 
@@ -257,8 +257,8 @@ extension Agent {
         hostFilter = filter
         guarded = Set(observed.keys.filter { filter.knownNumber(of: $0) != nil })
         watch(filter.eventsDescriptor, .hostRefusals)
-        sweepAt = ContinuousClock.now + Self.sweepInterval
-        guardsDue = ContinuousClock.now + .seconds(1)
+        schedule.set(.sweep, at: .now + Self.sweepInterval)
+        schedule.set(.guards, at: .now + .seconds(1))
         return filter
     }
 
@@ -277,8 +277,8 @@ extension Agent {
 
     /// Takes flows out of the filter's table that have been idle for too long.
     func sweepHostFilter(_ now: ContinuousClock.Instant) {
-        guard let hostFilter, let due = sweepAt, due <= now else { return }
-        sweepAt = now + Self.sweepInterval
+        guard let hostFilter else { return }
+        schedule.set(.sweep, at: now + Self.sweepInterval)
         do throws(BPFError) {
             try hostFilter.sweep()
         } catch {
@@ -299,7 +299,7 @@ extension Agent {
         let now = ContinuousClock.now
         let next = hostRefusalsPace.next(now)
         if next > now {
-            hostRefusalsDue = min(hostRefusalsDue ?? next, next)
+            schedule.set(.hostRefusals, noLaterThan: next)
         } else {
             readHostRefusalsAtPace()
         }
@@ -315,13 +315,13 @@ extension Agent {
     func readHostRefusals() {
         guard let hostFilter else { return }
         let start = ContinuousClock.now
-        hostRefusalsDue = nil
+        schedule.cancel(.hostRefusals)
         do throws(BPFError) {
             var flows = try hostFilter.refusedFlows()
             let isCrowded = flows.count > Self.crowd
             if isCrowded { flows = try hostFilter.takeRefusedFlows() }
             let keyed = keyed(flows, endpointsByNumber)
-            if takeRefusals(keyed) { hostRefusalsDue = start + .seconds(1) }
+            if takeRefusals(keyed) { schedule.set(.hostRefusals, at: start + .seconds(1)) }
             if isCrowded {
                 ledger.book.leave(keyed.keys)
                 saveInHaste()

@@ -1,3 +1,4 @@
+internal import AgentCore
 internal import Linux
 internal import Logging
 internal import NetTypes
@@ -9,9 +10,8 @@ extension Agent {
 
     /// Looks again after a pause; each is twice as long as the one before.
     func planToLookAgain() {
-        let due = ContinuousClock.now + lookAgainPause
-        guard lookAgainAt == nil else { return }
-        lookAgainAt = due
+        guard schedule[.lookAgain] == nil else { return }
+        schedule.set(.lookAgain, at: .now + lookAgainPause)
         lookAgainPause = min(lookAgainPause * 2, Self.greatestPause)
     }
 
@@ -23,7 +23,7 @@ extension Agent {
         for id in unreadInterfaces where tenures[id] == nil { unreadInterfaces.remove(id) }
         for id in unreadInterfaces { isOther = refreshInterfaces(of: id) || isOther }
         if isOther { rebuild() }
-        if lookAgainAt == nil { lookAgainPause = Self.leastPause }
+        if schedule[.lookAgain] == nil { lookAgainPause = Self.leastPause }
     }
 
     /// Says once what could not be looked at.

@@ -1,3 +1,4 @@
+internal import AgentCore
 internal import Compiler
 internal import HostFilter
 internal import Linux
@@ -41,7 +42,7 @@ extension Agent {
             try read($0.sorted(), into: &readings)
         }
         readHostRefusals()
-        if readings.count > Self.stride { trimAt = ContinuousClock.now + .seconds(1) }
+        if readings.count > Self.stride { schedule.set(.trim, at: .now + .seconds(1)) }
         return measured(readings)
     }
 

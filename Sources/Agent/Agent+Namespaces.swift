@@ -191,8 +191,7 @@ extension Agent {
 
     /// Tries again what failed, after so long at most.
     func retry(after pause: Duration) {
-        let due = ContinuousClock.now + pause
-        retryAt = min(retryAt ?? due, due)
+        schedule.set(.retry, noLaterThan: .now + pause)
     }
 
     /// Reads the last counts of a namespace whose last name is gone, and lets it go.

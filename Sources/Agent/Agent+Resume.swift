@@ -163,7 +163,7 @@ extension Agent {
                 holding.problem = "\(error)"
                 holding.isDoubtful = true
                 holdings[work.id] = holding
-                retryAt = ContinuousClock.now + .milliseconds(500)
+                schedule.set(.retry, at: .now + .milliseconds(500))
             }
         }
     }

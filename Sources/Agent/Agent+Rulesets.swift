@@ -1,3 +1,4 @@
+internal import AgentCore
 internal import Linux
 internal import Logging
 package import NetTypes
@@ -62,7 +63,6 @@ extension Agent {
 
     /// Looks at namespaces in which nobody listened for a while, some at a time.
     func surveyDue(_ now: ContinuousClock.Instant) {
-        guard let due = surveyAt, due <= now else { return }
         let end = now + .milliseconds(2)
         for id in unsurveyed.filter({ $0.value.due <= now }).keys.sorted() {
             let start = ContinuousClock.now
@@ -79,7 +79,9 @@ extension Agent {
             charge([caller], from: start)
             if ContinuousClock.now > end { break }
         }
-        surveyAt = unsurveyed.values.map(\.due).min().map { max($0, .now + Self.surveyPause) }
+        schedule.set(
+            .survey, at: unsurveyed.values.map(\.due).min().map { max($0, .now + Self.surveyPause) }
+        )
     }
 
     /// Whether it is heard what others do in a namespace.
@@ -94,7 +96,7 @@ extension Agent {
         else { return }
         let due = ContinuousClock.now + Self.surveyPause
         unsurveyed[id] = PendingSurvey(due: due)
-        surveyAt = min(surveyAt ?? due, due)
+        schedule.set(.survey, noLaterThan: due)
     }
 
     /// Finds out which other tables have chains on hooks, and tells what is another than it was known.

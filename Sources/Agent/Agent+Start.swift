@@ -117,8 +117,8 @@ extension Agent {
 
     func save() {
         // What the journal has of changes that are under way is in no ledger yet.
-        guard underWay == nil else { return }
-        saveAt = nil
+        guard underWay == nil else { return schedule.set(.save, noLaterThan: .now) }
+        schedule.cancel(.save)
         remember()
         let start = ContinuousClock.now
         scribe.write(ledger) { [weak self] outcome in
@@ -130,13 +130,12 @@ extension Agent {
     /// What is only in memory now should be there for as short a time as can be; but under a flood that never ends,
     /// writing the ledger again and again would take a processor.
     func saveInHaste() {
-        let next = ledgerPace.next(.now)
-        saveAt = min(saveAt ?? next, next)
+        schedule.set(.save, noLaterThan: ledgerPace.next(.now))
     }
 
     /// Writes down what a later agent may compare, if all is in order.
     func writeCheckpoint() {
-        checkpointAt = nil
+        schedule.cancel(.checkpoint)
         isOutdatedSince = nil
         guard let checkpoint = checkpoint() else { return }
         scribe.write(checkpoint) { [logger] error in
@@ -180,8 +179,9 @@ extension Agent {
     /// minute: between two changes there is better to do.
     func saveSoon() {
         let now = ContinuousClock.now
-        saveAt = saveAt ?? now + .seconds(1)
+        schedule.set(.save, noLaterThan: now + .seconds(1))
         isOutdatedSince = isOutdatedSince ?? now
-        checkpointAt = min(now + .seconds(2), (isOutdatedSince ?? now) + .seconds(30))
+        schedule.set(
+            .checkpoint, at: min(now + .seconds(2), (isOutdatedSince ?? now) + .seconds(30)))
     }
 }

@@ -1,3 +1,4 @@
+internal import AgentCore
 internal import Linux
 internal import Logging
 internal import NetTypes
@@ -17,6 +18,34 @@ enum Source: UInt64 {
 
     /// The kind in the high byte, the namespace's slot or the pid in the rest.
     func token(_ slot: UInt64 = 0) -> UInt64 { rawValue << 56 | slot }
+}
+
+/// What the agent does at a certain time, in the order in which it does what is due together.
+enum ScheduledTask: Int, Comparable {
+    /// Write again what could not be brought into force.
+    case retry
+    /// Look again at what could not be read.
+    case lookAgain
+    /// Read the flows that the host filter refused.
+    case hostRefusals
+    /// Take idle flows out of the host filter.
+    case sweep
+    /// Look whether the host filter's programs are attached.
+    case guards
+    /// Look at the tables of others.
+    case survey
+    /// Tell of drift that grew.
+    case drift
+    /// Write the ledger.
+    case save
+    /// Write what the next start may compare.
+    case checkpoint
+    /// Give back memory that a large change needed.
+    case trim
+
+    static func < (left: ScheduledTask, right: ScheduledTask) -> Bool {
+        left.rawValue < right.rawValue
+    }
 }
 
 extension Agent {
@@ -73,34 +102,35 @@ extension Agent {
             readFiles(settled)
         }
         endRests(now)
-        if let retryAt, retryAt <= now { retry() }
-        if let lookAgainAt, lookAgainAt <= now {
-            self.lookAgainAt = nil
-            lookAgain()
-        }
         readDueRefusals(now)
-        if let hostRefusalsDue, hostRefusalsDue <= now { readHostRefusalsAtPace() }
-        sweepHostFilter(now)
-        checkGuards(now)
-        surveyDue(now)
-        if let driftDue, driftDue <= now { keepDrift() }
-        if underWay == nil, let saveAt, saveAt <= now { save() }
-        if let checkpointAt, checkpointAt <= now { writeCheckpoint() }
-        if let trimAt, trimAt <= now {
-            self.trimAt = nil
-            // Before somebody is refused: whoever comes first would wait for it.
-            _ = mentionIndex()
-            Memory.trim()
-        }
+        for task in schedule.takeDue(now, except: heldTasks) { perform(task, now) }
         let due = [
-            retryAt, lookAgainAt, underWay == nil ? saveAt : nil, checkpointAt, trimAt,
-            hostRefusalsDue, sweepAt,
-            surveyAt, driftDue, guardsDue,
-            unsettled.values.min(),
+            schedule.next(except: heldTasks), unsettled.values.min(),
             watchedRefusals.values.min().map { max($0, allRefusalsPace.next(now)) },
             resting.values.map(\.end).min(),
         ]
         return due.compactMap { $0 }.min().map { max(.zero, $0 - ContinuousClock.now) }
+    }
+
+    /// The ledger has to wait until what is being written is in it.
+    private var heldTasks: Set<ScheduledTask> { underWay == nil ? [] : [.save] }
+
+    private func perform(_ task: ScheduledTask, _ now: ContinuousClock.Instant) {
+        switch task {
+        case .retry: retry()
+        case .lookAgain: lookAgain()
+        case .hostRefusals: readHostRefusalsAtPace()
+        case .sweep: sweepHostFilter(now)
+        case .guards: checkGuards(now)
+        case .survey: surveyDue(now)
+        case .drift: keepDrift()
+        case .save: save()
+        case .checkpoint: writeCheckpoint()
+        case .trim:
+            // Before a flow is refused: the first to ask would wait for the index.
+            _ = mentionIndex()
+            Memory.trim()
+        }
     }
 
     private func namespacesChanged() -> Bool {

@@ -1,3 +1,4 @@
+internal import AgentCore
 internal import Linux
 internal import Logging
 internal import NetTypes
@@ -74,7 +75,7 @@ extension Agent {
         departures = [:]
         for id in was.doubted { holdings[id]?.isDoubtful = true }
         // What comes next may be under way for as long.
-        if let saveAt, saveAt <= .now { save() }
+        if let due = schedule[.save], due <= .now { save() }
         concluded += 1
         guard !isStopping else { return }
         let left = was.overtaken.union(skipped)

@@ -1,3 +1,4 @@
+internal import AgentCore
 internal import Linux
 internal import Logging
 internal import NetTypes
@@ -17,7 +18,7 @@ extension Agent {
             ledgerError = "\(error)"
         }
         ledger.journalEntry = journal.last
-        saveAt = min(saveAt ?? .now, .now)
+        schedule.set(.save, noLaterThan: .now)
     }
 
     /// What the kernel answered to an agent that was killed before it could read it.

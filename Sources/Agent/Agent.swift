@@ -27,6 +27,9 @@ public actor Agent {
         loop.asUnownedSerialExecutor()
     }
 
+    /// What is to be done at a certain time.
+    var schedule = Schedule<ScheduledTask>()
+
     // What comes in.
     var watcher: DirectoryWatcher
     var snapshot = PolicyDirectory.Snapshot()
@@ -55,9 +58,8 @@ public actor Agent {
     var knownSurroundings: String?
     /// How many namespaces the limit on open files leaves room for; nil before the start.
     var descriptors: DescriptorBudget?
-    /// Namespaces that could not be taken over, with the reason, and when to try again.
+    /// Namespaces that could not be taken over, with the reason.
     var refusedEntries: [NamespaceID: String] = [:]
-    var lookAgainAt: ContinuousClock.Instant?
     /// How long the next pause is, while it goes on.
     var lookAgainPause = Agent.leastPause
     /// Namespaces whose addresses changed and could not be read.
@@ -78,7 +80,6 @@ public actor Agent {
         for: Topology(
             endpoints: [], host: AddressSet(), local: AddressSet(), conflicts: [], unknown: []))
     var holdings: [NamespaceID: Holding] = [:]
-    var retryAt: ContinuousClock.Instant?
     nonisolated let writer = BackgroundWorker(label: "ringfence.tables")
     /// Closes newcomers and those that left, beside whatever the writer does.
     nonisolated let closer = BackgroundWorker(label: "ringfence.close")
@@ -107,13 +108,10 @@ public actor Agent {
     /// What somebody did to tables that are not mended yet, in words.
     var drift: [NamespaceID: OpenDrift] = [:]
     var driftBook: DriftBook
-    /// When to tell what grew.
-    var driftDue: ContinuousClock.Instant?
     /// What others have on hooks beside our tables.
     var otherTables: [NamespaceID: OtherTables] = [:]
     /// Namespaces whose other tables have to be looked at, and when.
     var unsurveyed: [NamespaceID: PendingSurvey] = [:]
-    var surveyAt: ContinuousClock.Instant?
 
     // The host ends of the veths.
     /// Namespaces that several tenants claim: closed for all of them.
@@ -144,10 +142,6 @@ public actor Agent {
     var outsideGenerations: [NamespaceID: UInt64] = [:]
     /// The rules that the host filter holds of each endpoint.
     var heldByHostFilter: [NamespaceID: RuleTable] = [:]
-    var sweepAt: ContinuousClock.Instant?
-    /// When to look whether the programs still stand.
-    var guardsDue: ContinuousClock.Instant?
-    var hostRefusalsDue: ContinuousClock.Instant?
     var hostRefusalsPace = Pace()
 
     // What was counted.
@@ -168,14 +162,10 @@ public actor Agent {
     var ledgerError: String?
     /// Kept state that was damaged, each with the policy file that it is a copy of.
     var damagedState: [(damage: Diagnostic, path: String?)] = []
-    var saveAt: ContinuousClock.Instant?
     /// How often the ledger may be written in haste.
     var ledgerPace = Pace(factor: 4, least: .zero)
-    /// When to write down what a later agent may compare, and since when that is outdated.
-    var checkpointAt: ContinuousClock.Instant?
+    /// Since when what a later agent may compare is outdated.
     var isOutdatedSince: ContinuousClock.Instant?
-    /// When to give back what a large change needed and nothing needs any more.
-    var trimAt: ContinuousClock.Instant?
     var watchedRefusals: [NamespaceID: ContinuousClock.Instant] = [:]
     /// How often each endpoint's packet log may lead to a reading.
     var refusalPaces: [NamespaceID: Pace] = [:]

@@ -42,8 +42,10 @@ extension KernelTests {
                         }
                         try await agent.follow()
                         let judge = try Judge(policies, rig, &guarded)
-                        let wrong = try await judge.disagreements(
-                            of: field.probes(Self.probesOfChange, &random), in: field, &tally)
+                        let probes = field.probes(Self.probesOfChange, &random).filter {
+                            mode != .off || judge.isSettledByTables($0.flow)
+                        }
+                        let wrong = try await judge.disagreements(of: probes, in: field, &tally)
                         let status = await agent.status()
                         for probe in wrong {
                             Issue.record(
@@ -188,6 +190,10 @@ private struct Judge {
             })
         self.topology = topology
     }
+
+    /// Whether tables alone decide what the evaluator says: they don't look at the destination of what an endpoint
+    /// gets, and let in what is for an address that it may not use, if its sender may call it.
+    func isSettledByTables(_ flow: Flow) -> Bool { !closed.contains(flow.destination) }
 
     private func admits(_ flow: Flow) -> Bool {
         closed.isDisjoint(with: [flow.source, flow.destination])

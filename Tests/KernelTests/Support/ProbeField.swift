@@ -112,7 +112,8 @@ final class ProbeField {
                 if flow.ipProtocol == .udp { _ = try caller.send(UInt64(index).networkBytes) }
             } catch {
                 // The own endpoint's table refuses with EPERM.
-                guard [EPERM, ECONNREFUSED].contains(error.code) else { throw error }
+                // A random port may be in use; the probe is asked again.
+                guard [EPERM, ECONNREFUSED, EADDRNOTAVAIL].contains(error.code) else { throw error }
                 continue
             }
             callers.append((index, Socket(caller)))
