@@ -70,7 +70,9 @@ let package = Package(
             name: "Reports", dependencies: ["NetTypes", "Policy", "Rules"], swiftSettings: core),
 
         // What the agent decides, without a kernel: time comes in as an argument.
-        .target(name: "AgentCore", dependencies: ["NetTypes", "Policy"], swiftSettings: core),
+        .target(
+            name: "AgentCore", dependencies: ["NetTypes", "Policy", "Reports"],
+            swiftSettings: core),
 
         .target(
             name: "Evidence",
@@ -271,7 +273,7 @@ let package = Package(
             ],
             exclude: ["Corpus"], swiftSettings: shell),
         .testTarget(
-            name: "AgentCoreTests", dependencies: ["AgentCore", "NetTypes", "Policy"],
+            name: "AgentCoreTests", dependencies: ["AgentCore", "NetTypes", "Policy", "Reports"],
             swiftSettings: shell),
         .testTarget(
             name: "AgentTests", dependencies: ["Agent", "Linux", "NetTypes", "Policy", "Rules"],

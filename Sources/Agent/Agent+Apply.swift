@@ -141,7 +141,7 @@ extension Agent {
         guard !work.isEmpty || ledger.generation == 0 else { return }
         let isNew = ledger.generation == 0 || work.contains { $0.held != $0.wanted }
         let batch = Batch(
-            work: work, news: isNew ? takeNews() : nil, start: start, reading: readTime,
+            work: work, news: isNew ? pending.take() : nil, start: start, reading: readTime,
             compiling: compileTime)
         write(to: Set(work.map(\.id))) { progress in
             concurrently(work.count) { work[$0].apply(progress) }
@@ -154,7 +154,7 @@ extension Agent {
     private struct Batch: Sendable {
         let work: [Work]
         /// What the generation is to be known by; nil where it is none.
-        let news: GenerationNews?
+        let news: PendingGeneration.News?
         let start: ContinuousClock.Instant
         let reading: Duration
         let compiling: Duration
@@ -165,14 +165,15 @@ extension Agent {
         let applyTime = ContinuousClock.now - batch.start
         if batch.news != nil { beginGeneration() }
         for (work, result) in zip(batch.work, results) { finish(work, result) }
-        lastApply = ApplyStatus(
+        let apply = ApplyStatus(
             finished: self.clock(), changedEndpoints: batch.work.count,
             readMilliseconds: batch.reading.milliseconds,
             compileMilliseconds: batch.compiling.milliseconds,
             applyMilliseconds: applyTime.milliseconds)
-        if let news = batch.news, let lastApply {
+        metrics.applying(apply)
+        if let news = batch.news {
             // What was left out comes with a later generation, and so does the news.
-            noteGeneration(lastApply, skipped.isEmpty ? news : putBack(news))
+            noteGeneration(apply, skipped.isEmpty ? news : pending.putBack(news))
         }
         followReadiness()
         logger.info(
@@ -205,11 +206,12 @@ extension Agent {
             removeTable(of: id)
             outsideGenerations[id] = ledger.generation
         }
-        lastApply = ApplyStatus(
+        let apply = ApplyStatus(
             finished: self.clock(), changedEndpoints: followed.count,
             readMilliseconds: readTime.milliseconds, compileMilliseconds: compileTime.milliseconds,
             applyMilliseconds: (end - start).milliseconds)
-        if let lastApply { noteGeneration(lastApply, takeNews()) }
+        metrics.applying(apply)
+        noteGeneration(apply, pending.take())
         logger.info(
             "generation \(ledger.generation)",
             metadata: [

@@ -1,3 +1,4 @@
+internal import AgentCore
 internal import Compiler
 internal import HostFilter
 internal import Linux
@@ -107,10 +108,7 @@ extension Agent {
         let found =
             notRecorded(of: inside, recorded: ledger.book.insideTables)
             + notRecorded(of: allRefusedOutside(), recorded: ledger.book.outside)
-        toldNotRecorded = Tally(
-            packets: max(found.packets, toldNotRecorded.packets),
-            bytes: max(found.bytes, toldNotRecorded.bytes))
-        return toldNotRecorded
+        return metrics.notRecorded(found)
     }
 
     /// What a layer refused and no pair has.

@@ -80,8 +80,7 @@ extension Agent {
         let key = DriftBook.Key(
             namespace: id, kind: kind, subject: subject, process: culprit.process,
             user: culprit.owner?.user)
-        if isRepaired { driftRepairs += max(times, 1) }
-        driftCounts[kind, default: 0] += times
+        metrics.drifted(kind, times: times, isRepaired: isRepaired)
         if let new = driftBook.take(key, record, times: times) {
             logger.warning("drift: \(new.line)")
             store.record(new)

@@ -1,3 +1,4 @@
+internal import AgentCore
 internal import Linux
 internal import Logging
 internal import Policy
@@ -18,18 +19,12 @@ extension Agent {
             guard case .bytes(let bytes) = content, isReady, PolicyFile.isBlank(bytes),
                 inputs.accepted.files[path]?.documents.isEmpty == false
             else {
-                emptiedAt[path] = nil
+                fileQueue.foundNotEmpty(path)
                 continue
             }
-            let since = emptiedAt[path] ?? now
-            emptiedAt[path] = since
-            let due = since + Self.emptiedSettlingTime
-            guard due > now else {
-                emptiedAt[path] = nil
-                continue
-            }
+            guard !fileQueue.foundEmpty(path, at: now, settlingIn: Self.emptiedSettlingTime)
+            else { continue }
             changes[path] = nil
-            unsettled[path] = due
             snapshot.forget(path)
         }
     }

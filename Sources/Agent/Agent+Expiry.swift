@@ -1,3 +1,4 @@
+internal import AgentCore
 internal import Linux
 internal import Logging
 internal import NetTypes
@@ -39,7 +40,7 @@ extension Agent {
                     ? "\(path): a policy has expired"
                     : "\(path): the clock went back, a policy is in force again"
             )
-            fileChanges.append(FileChange(file: path, kind: hasExpired ? .expired : .changed))
+            pending.note(FileChange(file: path, kind: hasExpired ? .expired : .changed))
             retiredRules.note(old, new, last: generation)
         }
         guard isReady else { return }

@@ -1,3 +1,4 @@
+internal import AgentCore
 internal import Crypto
 internal import Glibc
 internal import Linux
@@ -5,14 +6,6 @@ internal import NetTypes
 internal import Policy
 public import Reports
 internal import Store
-
-/// What led to a generation.
-struct GenerationNews: Sendable {
-    let files: [String: String]
-    let changes: [FileChange]
-    /// When the oldest of the changes was saved.
-    let saved: ContinuousClock.Instant?
-}
 
 extension Agent {
     /// Generations, lives of agents and drift, the latest first: so many of each at most.
@@ -77,39 +70,14 @@ extension Agent {
     /// Notes which files are in force now, for the next generation.
     func noteFiles(_ changed: [String: [UInt8]?]) {
         for (path, bytes) in changed.sorted(by: { $0.key < $1.key }) {
-            guard let bytes else {
-                digests[path] = nil
-                fileChanges.append(FileChange(file: path, kind: .removed))
-                continue
-            }
-            let isNew = digests[path] == nil
-            digests[path] = SHA256.hash(data: bytes).hexadecimal
-            fileChanges.append(FileChange(file: path, kind: isNew ? .added : .changed))
+            pending.note(path, digest: bytes.map { SHA256.hash(data: $0).hexadecimal })
         }
-    }
-
-    /// What the generation that is about to be written is to be known by.
-    func takeNews() -> GenerationNews {
-        defer {
-            savedAt = nil
-            fileChanges = []
-        }
-        return GenerationNews(files: digests, changes: fileChanges, saved: savedAt)
-    }
-
-    /// Leaves what led to a generation for the next one; gives what is left to this one.
-    func putBack(_ news: GenerationNews) -> GenerationNews {
-        fileChanges = news.changes + fileChanges
-        savedAt = news.saved ?? savedAt
-        return GenerationNews(files: news.files, changes: [], saved: nil)
     }
 
     /// A generation is in force.
-    func noteGeneration(_ apply: ApplyStatus, _ news: GenerationNews) {
-        applyTimes.record(apply.applyMilliseconds / 1000)
-        if let saved = news.saved, !news.changes.isEmpty {
-            savedToEnforced.record((ContinuousClock.now - saved).milliseconds / 1000)
-        }
+    func noteGeneration(_ apply: ApplyStatus, _ news: PendingGeneration.News) {
+        let saved = news.changes.isEmpty ? nil : news.saved
+        metrics.applied(apply, savedBefore: saved.map { ContinuousClock.now - $0 })
         let record = GenerationRecord(
             number: ledger.generation, applied: apply.finished,
             changedEndpoints: apply.changedEndpoints, readMilliseconds: apply.readMilliseconds,

@@ -297,7 +297,7 @@ extension Agent {
         guard let hostFilter else { return }
         hostFilter.drainEvents()
         let now = ContinuousClock.now
-        let next = hostRefusalsPace.next(now)
+        let next = hostRefusalsBudget.next(now)
         if next > now {
             schedule.set(.hostRefusals, noLaterThan: next)
         } else {
@@ -309,7 +309,7 @@ extension Agent {
     func readHostRefusalsAtPace() {
         let start = ContinuousClock.now
         readHostRefusals()
-        hostRefusalsPace.spend(from: start, to: .now)
+        hostRefusalsBudget.spend(from: start, to: .now)
     }
 
     func readHostRefusals() {

@@ -95,8 +95,9 @@ extension Agent {
             files: inputs.accepted.files, carried: sums, readings: live,
             rest: MetricsReport(
                 status: status, refused: pairs(), notRecorded: notRecorded(inside: inside),
-                apply: applyTimes, savedToEnforced: savedToEnforced, parseErrors: parseErrors,
-                driftRepairs: driftRepairs, drift: driftCounts, mapFill: mapFill(),
+                apply: metrics.applyTimes, savedToEnforced: metrics.savedToEnforced,
+                parseErrors: metrics.parseErrors,
+                driftRepairs: metrics.driftRepairs, drift: metrics.drift, mapFill: mapFill(),
                 history: store.condition))
     }
 

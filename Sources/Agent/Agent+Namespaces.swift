@@ -224,8 +224,7 @@ extension Agent {
         unsurveyed[id] = nil
         ledger.otherTables?[id] = nil
         observed[id] = nil
-        watchedRefusals[id] = nil
-        refusalPaces[id] = nil
+        refusalPolling.forget(id)
     }
 
     /// Keeps what a table has counted whose namespace has no name any more.
@@ -258,7 +257,7 @@ extension Agent {
         if let descriptor = tenure.log?.refusals.rawValue {
             watch(descriptor, .refusals, tenure.slot)
         } else {
-            watchedRefusals[tenure.id] = .now
+            refusalPolling.schedule(tenure.id, at: .now)
             if tenure.id != host {
                 logger.warning(
                     "\(tenure.id): another program has the packet log; refused flows are looked for once a second"

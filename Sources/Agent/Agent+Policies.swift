@@ -9,19 +9,15 @@ extension Agent {
     /// Takes what the watch has seen.
     func policiesChanged() {
         let now = ContinuousClock.now
-        savedAt = savedAt ?? now
+        pending.noteSaved(at: now)
         do {
             let changes = try watcher.drain()
             var written: [String] = []
             for (path, change) in changes.files {
-                // A file that is saved again and again must not hold up others.
-                let next = filePaces[path]?.next(now) ?? now
-                if change == .written, next <= now {
-                    unsettled[path] = nil
+                if change != .written {
+                    fileQueue.changed(path, at: now, settlingIn: DirectoryChanges.settlingTime)
+                } else if fileQueue.written(path, at: now) {
                     written.append(path)
-                } else {
-                    unsettled[path] = max(
-                        next, change == .written ? now : now + DirectoryChanges.settlingTime)
                 }
             }
             if changes.needsRescan { rescanPolicies() } else { readFiles(written) }
@@ -47,23 +43,7 @@ extension Agent {
         }
         waitForEmptied(&changes, start)
         take(changes, readTime: clock.now - start)
-        charge(paths, from: start)
-    }
-
-    /// Files pay with pauses for the time that their changes took.
-    ///
-    /// The first change after a while takes no more than the credit, however long it took: somebody who
-    /// mends what was saved a moment ago, on a host where that takes a second, isn't kept waiting.
-    private func charge(_ paths: [String], from start: ContinuousClock.Instant) {
-        let now = ContinuousClock.now
-        let share = (now - start) / paths.count
-        for path in paths {
-            var pace = filePaces[path] ?? Pace(factor: 4, credit: .seconds(1))
-            let cost = pace.isPaid(start) ? min(share, .milliseconds(250)) : share
-            pace.spend(from: now - cost, to: now)
-            filePaces[path] = pace
-        }
-        if filePaces.count > 64 { filePaces = filePaces.filter { !$0.value.isPaid(now) } }
+        fileQueue.charge(paths, from: start, to: clock.now)
     }
 
     /// Looks at the directory where a mount may have put another one in its place: no watch tells of that.
@@ -82,17 +62,17 @@ extension Agent {
         directoryIdentity = watcher.directory.identity
         let before = snapshot
         var after = watcher.directory.snapshot(after: before)
-        after.leave(unsettled.keys, asIn: before)
+        after.leave(fileQueue.waiting, asIn: before)
         var changes: [String: PolicyInputs.Content] = [:]
         snapshot = after
         tellIgnored(since: before)
         let paths = Set(before.files.keys).union(after.files.keys).union(before.problems.keys)
             .union(after.problems.keys).union(inputs.accepted.files.paths)
-        for path in paths where unsettled[path] == nil {
+        for path in paths where !fileQueue.isWaiting(path) {
             if after.files[path] == nil, after.problems[path] == nil {
                 // A name may be gone for a moment only, while an editor or a copy replaces it.
                 if inputs.accepted.files[path] != nil {
-                    unsettled[path] = start + DirectoryChanges.settlingTime
+                    fileQueue.postpone(path, until: start + DirectoryChanges.settlingTime)
                 }
                 changes[path] = inputs.accepted.files[path] == nil ? .absent : nil
             } else if before.files[path]?.digest != after.files[path]?.digest
@@ -129,7 +109,7 @@ extension Agent {
         if wasLost {
             let due = ContinuousClock.now + DirectoryChanges.settlingTime
             for path in inputs.accepted.files.paths where changes[path] == nil {
-                unsettled[path] = unsettled[path] ?? due
+                fileQueue.plan(path, at: due)
             }
         }
         return changes
@@ -225,11 +205,11 @@ extension Agent {
         snapshot.forgetBytes(of: readings.keys)
         for (path, diagnostics) in inputs.errors where errors[path] != diagnostics {
             for diagnostic in diagnostics { logger.error("\(diagnostic)") }
-            parseErrors += UInt64(diagnostics.count)
+            metrics.parseErrors += UInt64(diagnostics.count)
         }
         if inputs.errors != errors { tell(.errors(inputs.diagnostics.map(\.description))) }
         guard !changed.isEmpty else {
-            savedAt = nil
+            pending.forgetSaved()
             return
         }
         noteFiles(changed)
@@ -258,7 +238,7 @@ extension Agent {
         noteFiles(taken)
         keep(taken.filter { replaced.contains($0.key) })
         // They were in force before.
-        fileChanges = []
+        pending.forgetChanges()
         var changes: [String: PolicyInputs.Content] = [:]
         let paths = Set(snapshot.files.keys).union(snapshot.problems.keys).union(kept.keys)
         for path in paths where snapshot.files[path]?.bytes != kept[path] || kept[path] == nil {

@@ -1,3 +1,4 @@
+internal import AgentCore
 internal import Compiler
 internal import Linux
 internal import Logging
@@ -24,21 +25,15 @@ extension Agent {
     func refusalsLogged(_ slot: UInt64) {
         guard let id = idOfSlot[slot], let tenure = tenures[id] else { return }
         _ = drainLog(of: id, tenure)
-        // Somebody who never stops being refused must not hold up a change of policy.
-        let now = ContinuousClock.now
-        let next = max(refusalPaces[id]?.next(now) ?? now, allRefusalsPace.next(now))
-        if next > now {
-            watchedRefusals[id] = min(watchedRefusals[id] ?? next, next)
-        } else {
-            readAtPace(id)
-        }
+        // A flood of refused packets must not hold up a change of policy.
+        if refusalPolling.logged(id, at: .now) { readAtPace(id) }
     }
 
     /// Takes all messages of a packet log and gives their number; what was lost is counted.
     func drainLog(of id: NamespaceID, _ tenure: Tenure) -> Int {
         do throws(SystemError) {
             let news = try tenure.log?.refusals.drain()
-            if news?.overflowed == true { lost.refusals += 1 }
+            if news?.overflowed == true { metrics.lost.refusals += 1 }
             return news?.messages ?? 0
         } catch {
             logger.error("packet log of \(observed[id]?.name ?? "\(id)"): \(error)")
@@ -48,15 +43,12 @@ extension Agent {
 
     /// Reads again where something was refused lately: only so the last packet's time is known.
     func readDueRefusals(_ now: ContinuousClock.Instant) {
-        guard allRefusalsPace.next(now) <= now else { return }
-        let due = watchedRefusals.filter { $0.value <= now }.sorted { $0.value < $1.value }
-        for (id, _) in due {
-            watchedRefusals[id] = nil
+        // After a start there are all tables to look into; what is left is due at once, behind what
+        // has come meanwhile.
+        while ContinuousClock.now - now < Self.longestReading,
+            let id = refusalPolling.takeDue(.now)
+        {
             readAtPace(id)
-            // After a start there are all tables to look into; what is left is due at once, behind what
-            // has come meanwhile.
-            let later = ContinuousClock.now
-            if later - now > Self.longestReading || allRefusalsPace.next(later) > later { return }
         }
     }
 
@@ -65,9 +57,7 @@ extension Agent {
     private func readAtPace(_ id: NamespaceID) {
         let start = ContinuousClock.now
         readRefusals(of: id)
-        let end = ContinuousClock.now
-        refusalPaces[id, default: Pace()].spend(from: start, to: end)
-        allRefusalsPace.spend(from: start, to: end)
+        refusalPolling.charge(id, from: start, to: .now)
     }
 
     func readAllRefusals() {
@@ -82,21 +72,21 @@ extension Agent {
     func readRefusals(of id: NamespaceID, makesRoom: Bool = true) {
         guard let tenure = tenures[id], holdings[id]?.state != nil else { return }
         guard isAtRest(id) else {
-            watchedRefusals[id] = .now + Self.readingInterval
+            refusalPolling.schedule(id, at: .now + Self.readingInterval)
             return
         }
         do throws(NftablesError) {
             // Where another program has the packet log, nothing but looking tells.
-            if tenure.log == nil { watchedRefusals[id] = .now + Self.readingInterval }
+            if tenure.log == nil { refusalPolling.schedule(id, at: .now + Self.readingInterval) }
             let counts = try tenure.table.refusals()
             guard takeRefusals(counts, of: id) else { return }
-            watchedRefusals[id] = ContinuousClock.now + Self.readingInterval
+            refusalPolling.schedule(id, at: .now + Self.readingInterval)
             if makesRoom, counts.refused.count > (isHeldUp ? Self.throng : Self.crowd) {
                 forget(counts, of: id, tenure)
             }
         } catch {
             logger.error("refused flows of \(observed[id]?.name ?? "\(id)"): \(error)")
-            watchedRefusals[id] = ContinuousClock.now + Self.readingInterval
+            refusalPolling.schedule(id, at: .now + Self.readingInterval)
         }
     }
 

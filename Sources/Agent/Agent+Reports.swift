@@ -136,7 +136,8 @@ extension Agent {
             },
             conflicts: compilation.topology.conflicts.map { ConflictStatus($0) }
                 + linkAddressConflicts,
-            held: heldLinks, lastApply: lastApply, lost: lost, overheard: overheard(),
+            held: heldLinks, lastApply: metrics.lastApply, lost: metrics.lost,
+            overheard: overheard(),
             sinks: observer?.sinks() ?? [])
     }
 

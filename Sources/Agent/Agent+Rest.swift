@@ -1,31 +1,13 @@
+internal import AgentCore
 internal import Linux
 internal import Logging
 internal import NetTypes
 internal import Nftables
 internal import Policy
 
-/// Somebody who makes the agent look at links and namespaces, perhaps without a pause.
-enum Caller: Hashable {
-    /// Everything that happens within the namespaces of a tenant.
-    case tenant(String)
-    /// Everything that happens within namespaces that are no tenant's.
-    case nobody
-    /// Whoever makes and removes namespaces.
-    case folders
-
-    /// A tenant's own root can change links and addresses at any rate, and gets a small share of the loop for all
-    /// namespaces together; whoever bears namespaces is the host's root or its runtime, and each of them is enforced.
-    var pace: Pace {
-        switch self {
-        case .tenant, .nobody: Pace(factor: 8, least: .zero)
-        case .folders: Pace(factor: 4, least: .zero)
-        }
-    }
-}
-
 /// Where news come from that may have to wait.
 struct Origin {
-    let caller: Caller
+    let source: EventSource
     let descriptor: CInt
     let interest: Poller.Interest
 }
@@ -43,15 +25,15 @@ extension Agent {
         switch Source(rawValue: token >> 56) {
         case .names:
             return Origin(
-                caller: .folders, descriptor: source.folders.namesDescriptor, interest: .readable)
+                source: .folders, descriptor: source.folders.namesDescriptor, interest: .readable)
         case .mounts:
             return Origin(
-                caller: .folders, descriptor: source.folders.mountsDescriptor, interest: .priority)
+                source: .folders, descriptor: source.folders.mountsDescriptor, interest: .priority)
         case .links, .rulesets:
             guard let id = idOfSlot[token & (1 << 56 - 1)], id != host, let tenure = tenures[id]
             else { return nil }
             return Origin(
-                caller: endpoint(id).map { .tenant($0.tenant) } ?? .nobody,
+                source: eventSource(of: id),
                 descriptor: token >> 56 == Source.links.rawValue
                     ? tenure.monitor.descriptor : tenure.rulesets.rawValue,
                 interest: .readable)
@@ -61,7 +43,7 @@ extension Agent {
 
     /// Whether news may be looked at now; where they may not, their source rests until they may.
     func mayCall(_ origin: Origin, _ token: UInt64, at now: ContinuousClock.Instant) -> Bool {
-        guard let end = callerPaces[origin.caller]?.next(now), end > now else { return true }
+        guard let end = throttle.pause(of: origin.source, at: now) else { return true }
         do throws(SystemError) {
             try loop.unwatch(origin.descriptor)
             resting[token] = Rest(origin: origin, end: end)
@@ -72,15 +54,9 @@ extension Agent {
         }
     }
 
-    /// Somebody's events were looked at in so long, together with others'.
-    func charge(_ callers: Set<Caller>, from start: ContinuousClock.Instant) {
-        guard !callers.isEmpty else { return }
-        let now = ContinuousClock.now
-        let share = (now - start) / callers.count
-        for caller in callers {
-            callerPaces[caller, default: caller.pace].spend(from: now - share, to: now)
-        }
-        if callerPaces.count > 64 { callerPaces = callerPaces.filter { !$0.value.isPaid(now) } }
+    /// Where the events of a namespace come from.
+    func eventSource(of id: NamespaceID) -> EventSource {
+        endpoint(id).map { .tenant($0.tenant) } ?? .unclaimed
     }
 
     /// Listens again to what has rested long enough: the loop is told at once if something waits there.

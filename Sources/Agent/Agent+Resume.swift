@@ -137,7 +137,7 @@ extension Agent {
     /// was left is drift.
     func settle(_ resumption: Resumption) {
         // The time goes on while files are read.
-        guard digests == resumption.checkpoint.files, resumption.checkpoint.covers(clock()),
+        guard pending.digests == resumption.checkpoint.files, resumption.checkpoint.covers(clock()),
             surroundings() == resumption.checkpoint.surroundings
         else { return reread(resumption.tables) }
         findDrift(since: resumption)
@@ -173,7 +173,7 @@ extension Agent {
         let moment = clock()
         guard isReady, underWay == nil, configuration.hostFilter == .off, inputs.errors.isEmpty,
             inputs.isUpToDate(at: moment),
-            unsettled.isEmpty, refusedEntries.isEmpty, configuration.pids.isEmpty,
+            fileQueue.isEmpty, refusedEntries.isEmpty, configuration.pids.isEmpty,
             let origin = Checkpoint.currentOrigin
         else { return nil }
         var tables: [Checkpoint.Table] = []
@@ -198,7 +198,7 @@ extension Agent {
             }
         }
         return Checkpoint(
-            origin: origin, files: digests, surroundings: surroundings(),
+            origin: origin, files: pending.digests, surroundings: surroundings(),
             paths: Array(Set(paths)).sorted(), tables: tables.sorted { $0.id < $1.id },
             since: inputs.lastExpiry(upTo: moment), until: inputs.nextExpiry(after: moment))
     }

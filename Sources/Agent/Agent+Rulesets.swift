@@ -36,11 +36,11 @@ extension Agent {
     /// Handles what the kernel told of the rulesets of some namespaces; those whose doing it is pay for the time.
     func rulesetsChanged(_ tokens: [UInt64]) {
         let start = ContinuousClock.now
-        var callers: Set<Caller> = []
+        var sources: Set<EventSource> = []
         for token in tokens {
             if let origin = origin(of: token) {
                 guard mayCall(origin, token, at: start) else { continue }
-                callers.insert(origin.caller)
+                sources.insert(origin.source)
             }
             guard let id = idOfSlot[token & (1 << 56 - 1)], let tenure = tenures[id] else {
                 continue
@@ -49,7 +49,7 @@ extension Agent {
                 let news = try tenure.rulesets.drain()
                 for transaction in news.transactions { heard(transaction, in: id) }
                 if news.overflowed {
-                    lost.rules += 1
+                    metrics.lost.rules += 1
                     surveySoon(id)
                     // Somebody may keep the look from coming to an end.
                     checkOwnTable(of: id)
@@ -58,7 +58,7 @@ extension Agent {
                 logger.error("rulesets of \(observed[id]?.name ?? "\(id)"): \(error)")
             }
         }
-        charge(callers, from: start)
+        throttle.charge(sources, from: start, to: .now)
     }
 
     /// Looks at namespaces in which nobody listened for a while, some at a time.
@@ -70,13 +70,13 @@ extension Agent {
                 unsurveyed[id]?.due = start + .milliseconds(100)
                 continue
             }
-            let caller = endpoint(id).map { Caller.tenant($0.tenant) } ?? .nobody
-            if let paid = callerPaces[caller]?.next(start), paid > start {
-                unsurveyed[id]?.due = paid
+            let source = eventSource(of: id)
+            if let end = throttle.pause(of: source, at: start) {
+                unsurveyed[id]?.due = end
                 continue
             }
             survey(id)
-            charge([caller], from: start)
+            throttle.charge([source], from: start, to: .now)
             if ContinuousClock.now > end { break }
         }
         schedule.set(

@@ -59,7 +59,7 @@ extension Agent {
         watch(alarm.descriptor.rawValue, .time)
         watch(source.folders.namesDescriptor, .names)
         watch(source.folders.mountsDescriptor, .mounts, for: .priority)
-        for id in inherited { watchedRefusals[id] = .now }
+        for id in inherited { refusalPolling.schedule(id, at: .now) }
     }
 
     /// What the host filter, the history and questions take comes later.
@@ -130,7 +130,7 @@ extension Agent {
     /// What is only in memory now should be there for as short a time as can be; but under a flood that never ends,
     /// writing the ledger again and again would take a processor.
     func saveInHaste() {
-        schedule.set(.save, noLaterThan: ledgerPace.next(.now))
+        schedule.set(.save, noLaterThan: ledgerBudget.next(.now))
     }
 
     /// Writes down what a later agent may compare, if all is in order.
@@ -146,7 +146,7 @@ extension Agent {
     private func saved(
         _ outcome: Result<UInt64, LedgerError>, begun: ContinuousClock.Instant
     ) {
-        ledgerPace.spend(from: begun, to: .now)
+        ledgerBudget.spend(from: begun, to: .now)
         do {
             try journal.clear(upTo: outcome.get())
             ledgerError = nil

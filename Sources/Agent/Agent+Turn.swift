@@ -75,13 +75,13 @@ extension Agent {
     /// Namespaces, links or addresses may be others; those pay for the time whose doing it is.
     private func surroundingsChanged(_ tokens: [UInt64]) {
         let start = ContinuousClock.now
-        var callers: Set<Caller> = []
+        var sources: Set<EventSource> = []
         var looksForNamespaces = false
         var needsRebuild = false
         for token in tokens {
             if let origin = origin(of: token) {
                 guard mayCall(origin, token, at: start) else { continue }
-                callers.insert(origin.caller)
+                sources.insert(origin.source)
             }
             if Source(rawValue: token >> 56) == .links {
                 needsRebuild = linksChanged(token & (1 << 56 - 1)) || needsRebuild
@@ -91,22 +91,18 @@ extension Agent {
         }
         if looksForNamespaces { needsRebuild = namespacesChanged() || needsRebuild }
         if needsRebuild { rebuild() }
-        charge(callers, from: start)
+        throttle.charge(sources, from: start, to: .now)
     }
 
     /// Does what its time has come for; answers how long until the next.
     private func untilNextDue(_ now: ContinuousClock.Instant) -> Duration? {
-        let settled = unsettled.filter { $0.value <= now }.map(\.key)
-        if !settled.isEmpty {
-            for path in settled { unsettled[path] = nil }
-            readFiles(settled)
-        }
+        readFiles(fileQueue.takeDue(now))
         endRests(now)
         readDueRefusals(now)
         for task in schedule.takeDue(now, except: heldTasks) { perform(task, now) }
         let due = [
-            schedule.next(except: heldTasks), unsettled.values.min(),
-            watchedRefusals.values.min().map { max($0, allRefusalsPace.next(now)) },
+            schedule.next(except: heldTasks), fileQueue.next,
+            refusalPolling.next(now),
             resting.values.map(\.end).min(),
         ]
         return due.compactMap { $0 }.min().map { max(.zero, $0 - ContinuousClock.now) }
@@ -137,7 +133,7 @@ extension Agent {
         do {
             try source.folders.drain()
         } catch {
-            lost.links += 1
+            metrics.lost.links += 1
             logger.error("namespace folders: \(error)")
         }
         return refreshNamespaces()
@@ -154,7 +150,7 @@ extension Agent {
                     known.shows(changes)
                 else { break }
                 return false
-            case .overflowed: lost.links += 1
+            case .overflowed: metrics.lost.links += 1
             }
         } catch {
             logger.error("links of \(id): \(error)")

@@ -39,12 +39,10 @@ public actor Agent {
     var directoryIdentity: PolicyDirectory.Identity?
     /// When a policy expires, or the clock is set.
     let alarm: Alarm
-    /// Files that may still be written to, and when to look at them.
-    var unsettled: [String: ContinuousClock.Instant] = [:]
+    /// Changed files that are not read yet.
+    var fileQueue = PolicyFileQueue()
     /// Which processes are claimed, as it is on disk.
     var keptClaims: ProcessClaims?
-    /// Since when files are empty whose rules are still in force.
-    var emptiedAt: [String: ContinuousClock.Instant] = [:]
     var source: NamespaceSource
     var tenures: [NamespaceID: Tenure] = [:]
     var idOfSlot: [UInt64: NamespaceID] = [:]
@@ -67,12 +65,10 @@ public actor Agent {
     /// What could not be looked at, as it was last logged.
     var toldDoubts: [String: String] = [:]
 
-    /// How often each of those who make the agent look at links and namespaces may do so.
-    var callerPaces: [Caller: Pace] = [:]
+    /// How often events of each source are handled.
+    var throttle = SourceThrottle()
     /// What nobody listens to for a while, by its token.
     var resting: [UInt64: Rest] = [:]
-    /// How often each policy file may change things.
-    var filePaces: [String: Pace] = [:]
 
     // What is wanted, and what the kernel holds.
     var compilation = Compilation(
@@ -142,7 +138,7 @@ public actor Agent {
     var outsideGenerations: [NamespaceID: UInt64] = [:]
     /// The rules that the host filter holds of each endpoint.
     var heldByHostFilter: [NamespaceID: RuleTable] = [:]
-    var hostRefusalsPace = Pace()
+    var hostRefusalsBudget = RateBudget()
 
     // What was counted.
     var ledger: Ledger
@@ -163,14 +159,11 @@ public actor Agent {
     /// Kept state that was damaged, each with the policy file that it is a copy of.
     var damagedState: [(damage: Diagnostic, path: String?)] = []
     /// How often the ledger may be written in haste.
-    var ledgerPace = Pace(factor: 4, least: .zero)
+    var ledgerBudget = RateBudget(factor: 4, least: .zero)
     /// Since when what a later agent may compare is outdated.
     var isOutdatedSince: ContinuousClock.Instant?
-    var watchedRefusals: [NamespaceID: ContinuousClock.Instant] = [:]
-    /// How often each endpoint's packet log may lead to a reading.
-    var refusalPaces: [NamespaceID: Pace] = [:]
-    /// The same for all of them together: one caller can be refused everywhere.
-    var allRefusalsPace = Pace(factor: 2, least: .zero)
+    /// Which endpoints' refused flows are read, and when.
+    var refusalPolling = RefusalPolling()
     var explanations: [ExplanationKey: Explanation] = [:]
     /// Of the policies in force, for explanations; nil until one is asked for.
     var mentions: MentionIndex?
@@ -178,22 +171,12 @@ public actor Agent {
     var owners: OwnerIndex?
     var retiredRules = RetiredRules()
     var streams: [UInt64: Listener] = [:]
-    var lost = LostEvents()
 
-    // What came into force, and how long that took.
-    var digests: [String: String] = [:]
-    var fileChanges: [FileChange] = []
-    /// When the oldest change that is not in force yet was saved.
-    var savedAt: ContinuousClock.Instant?
-    var applyTimes = Histogram()
-    var savedToEnforced = Histogram()
-    var parseErrors: UInt64 = 0
-    var driftRepairs: UInt64 = 0
-    var driftCounts: [DriftRecord.Kind: UInt64] = [:]
-    /// What was last told to be refused and in no pair: it never shrinks.
-    var toldNotRecorded = Tally()
+    /// What came into force, and how long that took.
+    var metrics = AgentMetrics()
+    /// What the next generation consists of.
+    var pending = PendingGeneration()
 
-    var lastApply: ApplyStatus?
     let started: Timestamp
     var isReady = false
     /// Whether the kernel is known to hold what the files say, perhaps before `isReady`.

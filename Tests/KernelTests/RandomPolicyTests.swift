@@ -106,6 +106,8 @@ private struct GrowingPolicies {
 
     mutating func change() {
         number += 1
+        // Files grow by being edited, and the evaluator gets slower with them.
+        if number % 40 == 0 { policies = RandomPolicies(seed: random.next()) }
         _ = policies.edit()
         if random.once(in: 5) { policies.replaceTenants() }
         guard random.once(in: 3) else { return }

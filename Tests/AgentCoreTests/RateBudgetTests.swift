@@ -1,55 +1,54 @@
+import AgentCore
 import Testing
 
-@testable import Agent
-
 /// What seldom happens is done at once, and what never stops gets its share.
-@Suite struct PaceTests {
+@Suite struct RateBudgetTests {
     @Test func `what seldom happens never waits`() {
-        var pace = Pace()
+        var budget = RateBudget()
         var now = ContinuousClock.now
         for _ in 0..<1000 {
-            #expect(pace.next(now) <= now)
-            pace.spend(from: now, to: now + .milliseconds(2))
+            #expect(budget.next(now) <= now)
+            budget.spend(from: now, to: now + .milliseconds(2))
             now += .milliseconds(50)
         }
     }
 
     @Test func `a burst is done at once`() {
-        var pace = Pace()
+        var budget = RateBudget()
         var now = ContinuousClock.now
         for _ in 0..<10 {
-            #expect(pace.next(now) <= now)
-            pace.spend(from: now, to: now + .microseconds(500))
+            #expect(budget.next(now) <= now)
+            budget.spend(from: now, to: now + .microseconds(500))
             now += .microseconds(600)
         }
     }
 
     @Test func `a share and a credit of one's own`() {
-        var pace = Pace(factor: 2, least: .zero, credit: .seconds(1))
+        var budget = RateBudget(factor: 2, least: .zero, credit: .seconds(1))
         let start = ContinuousClock.now
         var now = start
         var spent = Duration.zero
         while now - start < .seconds(60) {
-            #expect(pace.next(now) <= now || spent >= .milliseconds(490))
-            now = max(now, pace.next(now))
-            pace.spend(from: now, to: now + .milliseconds(10))
+            #expect(budget.next(now) <= now || spent >= .milliseconds(490))
+            now = max(now, budget.next(now))
+            budget.spend(from: now, to: now + .milliseconds(10))
             now += .milliseconds(10)
             spent += .milliseconds(10)
         }
         #expect(spent <= .seconds(60) / 2 + .milliseconds(510))
-        #expect(!pace.isPaid(now))
-        #expect(pace.isPaid(now + .seconds(2)))
+        #expect(!budget.isPaid(now))
+        #expect(budget.isPaid(now + .seconds(2)))
     }
 
     @Test(arguments: [Duration.microseconds(100), .milliseconds(1), .milliseconds(30)])
     func `what never stops gets a small share`(_ work: Duration) {
-        var pace = Pace()
+        var budget = RateBudget()
         let start = ContinuousClock.now
         var now = start
         var (spent, times) = (Duration.zero, 0)
         while now - start < .seconds(60) {
-            now = max(now, pace.next(now))
-            pace.spend(from: now, to: now + work)
+            now = max(now, budget.next(now))
+            budget.spend(from: now, to: now + work)
             now += work
             spent += work
             times += 1
@@ -58,6 +57,6 @@ import Testing
         #expect(times <= 60 * 50 + 21)
         // And after a while without work it is as before.
         now += .seconds(10)
-        #expect(pace.next(now) <= now)
+        #expect(budget.next(now) <= now)
     }
 }
