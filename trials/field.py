@@ -236,7 +236,7 @@ class Field(Stage):
             raise Wrong(f"{name} comes not into force: {self.status()['policies']}")
 
     def policies_in_force(self):
-        return {one.get("policy") for one in self.ask_report("/v1/rules").get("rules", [])}
+        return {one["rule"].get("policy") for one in self.ask_report("/v1/rules").get("rules", [])}
 
     def lint(self, text=None, name="checked.yaml"):
         """The exit status of `lint` and what it says, of a text or of the field's policies."""

@@ -18,7 +18,7 @@ import time
 import traceback
 
 from field import ROOT
-import lists, arrivals, links, flows  # noqa: E401,F401
+import lists, arrivals, links, flows, refusals, files, claims, groups  # noqa: E401,F401
 from trial import CASES, OFF, ON, ONLY, Trial
 
 MODES = {OFF: "tables", ON: "both layers", ONLY: "host filter"}
