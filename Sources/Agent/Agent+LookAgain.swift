@@ -26,6 +26,23 @@ extension Agent {
         if lookAgainAt == nil { lookAgainPause = Self.leastPause }
     }
 
+    /// How long a namespace outlives the process whose link in `/proc` it was found by.
+    static let linksPause = Duration.seconds(1)
+
+    /// Plans to see whether links to namespaces still lead to them: the agent's own descriptor would keep a namespace
+    /// whose process has ended.
+    func planToCheckLinks() {
+        linksDue = source.links.isEmpty ? nil : linksDue ?? .now + Self.linksPause
+    }
+
+    /// The time has come, if it has.
+    func checkLinks(_ now: ContinuousClock.Instant) {
+        guard let due = linksDue, due <= now else { return }
+        linksDue = nil
+        if source.linksHaveChanged(), refreshNamespaces() { rebuild() }
+        planToCheckLinks()
+    }
+
     /// Says once what could not be looked at.
     func tellDoubts() {
         let doubts = source.doubts.mapValues(\.description)

@@ -78,6 +78,7 @@ extension Agent {
             self.lookAgainAt = nil
             lookAgain()
         }
+        checkLinks(now)
         readDueRefusals(now)
         if let hostRefusalsDue, hostRefusalsDue <= now { readHostRefusalsAtPace() }
         sweepHostFilter(now)
@@ -93,7 +94,7 @@ extension Agent {
             Memory.trim()
         }
         let due = [
-            retryAt, lookAgainAt, underWay == nil ? saveAt : nil, checkpointAt, trimAt,
+            retryAt, lookAgainAt, linksDue, underWay == nil ? saveAt : nil, checkpointAt, trimAt,
             hostRefusalsDue, sweepAt,
             surveyAt, driftDue, guardsDue,
             unsettled.values.min(),

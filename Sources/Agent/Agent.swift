@@ -58,6 +58,8 @@ public actor Agent {
     /// Namespaces that could not be taken over, with the reason, and when to try again.
     var refusedEntries: [NamespaceID: String] = [:]
     var lookAgainAt: ContinuousClock.Instant?
+    /// When to see whether namespaces that were found through links are still there.
+    var linksDue: ContinuousClock.Instant?
     /// How long the next pause is, while it goes on.
     var lookAgainPause = Agent.leastPause
     /// Namespaces whose addresses changed and could not be read.
