@@ -122,7 +122,8 @@ def over_the_name(t):
     field.mounts.append(field.path("blue-9"))
     field.run(["unshare", f"--net={field.path('blue-9')}", "true"])
     field.plug("blue-7", "10.90.0.97/24", path=field.path("blue-9"))
-    t.claim("the one on top of it works", udp(field, "blue-9", field.v4("green-1"), OPEN, 15))
+    t.claim("the one on top of it works", udp(field, "blue-9", field.v4("green-1"), OPEN, 15),
+            f"{field.cli('status')} {field.violations()} {field.last_words()}")
     field.bear("red-9")
     field.plug("red-9", "10.90.0.96/24")
     field.wait_enforced("red-9", "10.90.0.96")

@@ -88,7 +88,8 @@ extension DocumentReader {
             if let prefix { checkHole(hole, in: prefix, at: item.place) }
             except.append(hole)
         }
-        if let prefix, except.allSatisfy({ $0.length > prefix.length && prefix.contains($0.address) }),
+        if let prefix,
+            except.allSatisfy({ $0.length > prefix.length && prefix.contains($0.address) }),
             prefix.addresses.subtracting(AddressSet(except)).isEmpty
         {
             report(
