@@ -44,7 +44,7 @@ extension Agent {
     }
 
     /// Namespaces, links or addresses may be others; those pay for the time whose doing it is.
-    private func surroundingsChanged(_ tokens: [UInt64]) {
+    func surroundingsChanged(_ tokens: [UInt64]) {
         let start = ContinuousClock.now
         var callers: Set<Caller> = []
         var looksForNamespaces = false
