@@ -14,8 +14,8 @@ ATTACK_PACKAGES = hping3 iputils-arping conntrack python3-scapy
 # How long each reader gets what nobody should send it.
 FUZZ_SECONDS = 30
 
-.PHONY: help setup build test demo attack counts page sample-audit monitoring fuzz sanitize mutate soak hostile faults \
-	service containers deb deb-test bench lint format clean
+.PHONY: help setup build test demo attack trials counts page sample-audit monitoring fuzz sanitize mutate soak hostile \
+	faults service containers deb deb-test bench lint format clean
 
 help:
 	@echo 'make setup    install what is missing from Debian and PyPI'
@@ -23,6 +23,7 @@ help:
 	@echo 'make test     setup, build, every test, lint; a table, and results/test.json'
 	@echo 'make demo     setup, release build, a minute of real traffic; results/demo.json'
 	@echo 'make attack   setup, release build, attacks by the root of a tenant; results/attack.json'
+	@echo 'make trials   setup, release build, what users of such tools reported, played; results/trials.json'
 	@echo 'make counts   setup, release build, every packet counted over a kill; results/counts.json'
 	@echo 'make page     setup, release build, the agent'\''s page in a real browser; results/page.json'
 	@echo 'make sample-audit  setup, release build, an audit of the demo'\''s lab; docs/sample-audit.html'
@@ -88,6 +89,10 @@ attack: setup
 		apt-get update && apt-get install --yes --no-install-recommends $$missing; fi
 	$(RELEASE)
 	@python3 -B attack/attack.py "$$($(RELEASE) --show-bin-path)/ringfence"
+
+trials: setup
+	$(RELEASE)
+	@python3 -B trials/trials.py --binary "$$($(RELEASE) --show-bin-path)/ringfence"
 
 soak: build
 	$(RELEASE)

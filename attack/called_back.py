@@ -5,6 +5,7 @@ import struct
 import time
 
 from assault import Ether, Raw, attack
+from checksums import crc32c
 from places import socket_in
 from scapy.layers.inet import ICMP
 from scapy.layers.inet6 import ICMPv6EchoRequest
@@ -68,16 +69,6 @@ def sctp(a, target, source, text):
     field = {"nh": 132} if ":" in target else {"proto": 132}
     return a.ip(target, source, **field) / Raw(
         head + struct.pack("<I", crc32c(head + bytes(4) + chunk)) + chunk)
-
-
-def crc32c(data):
-    """RFC 9260, appendix A."""
-    register = 0xffffffff
-    for byte in data:
-        register ^= byte
-        for _ in range(8):
-            register = register >> 1 ^ (0x82f63b78 if register & 1 else 0)
-    return register ^ 0xffffffff
 
 
 for line in (("echo", echo), ("timestamp", timestamp), ("sctp", sctp)):

@@ -50,12 +50,12 @@ class Wrong(Exception):
 
 
 class Stage:
-    names = NAMES
+    kind, names = "soak", NAMES
 
     def __init__(self, ringfence):
         self.ringfence = os.path.abspath(ringfence)
-        self.name = f"soak-{os.getpid()}"
-        self.place = tempfile.mkdtemp(prefix="ringfence-soak-")
+        self.name = f"{self.kind}-{os.getpid()}"
+        self.place = tempfile.mkdtemp(prefix=f"ringfence-{self.kind}-")
         self.spaces = f"/run/ringfence-lab/{self.name}/ns"
         self.host = f"/run/ringfence-lab/{self.name}/rf-{self.name}"
         self.born = os.path.join(self.place, "born")

@@ -102,7 +102,10 @@ extension Agent {
         guard let state = departure.state, configuration.hostFilter != .only else {
             return takeLastCounts(departure, attributed: attributed)
         }
-        let closed = EndpointState(own: state.own)
+        // Without rules nothing is admitted. What else is there would take long to delete, and others' tables can't be
+        // written meanwhile.
+        var closed = state
+        closed.rules = [:]
         let tenure = departure.tenure
         let changes = closed.changes(from: state)
         let outcome = closer.run(

@@ -57,7 +57,7 @@ extension Agent {
     func policyWarnings() -> [Diagnostic] {
         // What is wrong with a file says more than what its last good content is short of.
         let inForce = inputs.accepted.warnings().filter { inputs.errors[$0.place.file] == nil }
-        return snapshot.ignored.map(Diagnostic.ignoredFile) + inForce + endedClaims()
+        return snapshot.ignored.map(Diagnostic.ignoredFile) + inForce + endedClaims() + idleClaims()
     }
 }
 

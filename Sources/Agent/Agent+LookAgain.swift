@@ -26,6 +26,22 @@ extension Agent {
         if schedule[.lookAgain] == nil { lookAgainPause = Self.leastPause }
     }
 
+    /// How long a namespace outlives the process whose link in `/proc` it was found by.
+    static let linksPause = Duration.seconds(1)
+
+    /// Plans to see whether links to namespaces still lead to them: the agent's own descriptor would keep a namespace
+    /// whose process has ended.
+    func planToCheckLinks() {
+        schedule.set(
+            .links, at: source.links.isEmpty ? nil : schedule[.links] ?? .now + Self.linksPause)
+    }
+
+    /// The time has come.
+    func checkLinks() {
+        if source.linksHaveChanged(), refreshNamespaces() { rebuild() }
+        planToCheckLinks()
+    }
+
     /// Says once what could not be looked at.
     func tellDoubts() {
         let doubts = source.doubts.mapValues(\.description)

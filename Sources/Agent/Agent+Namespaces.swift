@@ -65,6 +65,7 @@ extension Agent {
         var found = source.look(paths: paths, pids: pids)
         keepProcessClaims()
         tellDoubts()
+        planToCheckLinks()
         for (pid, descriptor) in source.processDescriptors where !known.contains(pid) {
             watch(descriptor, .process, UInt64(UInt32(bitPattern: pid)))
         }

@@ -36,4 +36,24 @@ extension Agent {
         }
         .sorted { $0.place < $1.place }
     }
+
+    /// Claims that mean the host's own namespace, which is no endpoint, or a file where no namespace is mounted.
+    func idleClaims() -> [Diagnostic] {
+        let host = self.host.map { source.found([$0]).flatMap(\.paths) } ?? []
+        let ofHost = host.flatMap { path in
+            inputs.accepted.claims(ofMounts: [path]).map { claim in
+                Diagnostic(
+                    "'\(path)' is the host's own namespace, which is never an endpoint: nothing is enforced there",
+                    fix: "claim other names", at: claim.place)
+            }
+        }
+        let ofNothing = source.others.sorted().flatMap { path in
+            inputs.accepted.claims(ofMounts: [path]).map { claim in
+                Diagnostic(
+                    "'\(path)' is claimed, and no network namespace is mounted there",
+                    fix: "delete it, or mount the namespace again", at: claim.place)
+            }
+        }
+        return ofHost + ofNothing
+    }
 }

@@ -60,12 +60,19 @@ extension Agent {
     }
 
     /// Listens again to what has rested long enough: the loop is told at once if something waits there.
+    ///
+    /// The table of mounts tells each change to one poll only (`mounts_poll`, Linux 6.18), and that one was before the rest:
+    /// what is mounted now is looked at without being told.
     func endRests(_ now: ContinuousClock.Instant) {
         for (token, rest) in resting where rest.end <= now {
             resting[token] = nil
             guard let source = Source(rawValue: token >> 56) else { continue }
             watch(
                 rest.origin.descriptor, source, token & (1 << 56 - 1), for: rest.origin.interest)
+            if source == .mounts {
+                lookForDirectory()
+                surroundingsChanged([token])
+            }
         }
     }
 

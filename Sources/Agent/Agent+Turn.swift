@@ -26,6 +26,8 @@ enum ScheduledTask: Int, Comparable {
     case retry
     /// Look again at what could not be read.
     case lookAgain
+    /// See whether namespaces that were found through links are still there.
+    case links
     /// Read the flows that the host filter refused.
     case hostRefusals
     /// Take idle flows out of the host filter.
@@ -73,7 +75,7 @@ extension Agent {
     }
 
     /// Namespaces, links or addresses may be others; those pay for the time whose doing it is.
-    private func surroundingsChanged(_ tokens: [UInt64]) {
+    func surroundingsChanged(_ tokens: [UInt64]) {
         let start = ContinuousClock.now
         var sources: Set<EventSource> = []
         var looksForNamespaces = false
@@ -115,6 +117,7 @@ extension Agent {
         switch task {
         case .retry: retry()
         case .lookAgain: lookAgain()
+        case .links: checkLinks()
         case .hostRefusals: readHostRefusalsAtPace()
         case .sweep: sweepHostFilter(now)
         case .guards: checkGuards(now)

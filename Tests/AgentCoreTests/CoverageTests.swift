@@ -13,13 +13,24 @@ import Testing
             peerNamespace: namespace, controllerIndex: nil, addresses: [])
     }
 
+    /// A link on top of another one, as `Link` reads it: what is below it is no other end.
+    private static func interface(
+        _ kind: String, over lower: Int32, in namespace: Int32? = nil
+    ) -> ObservedInterface {
+        ObservedInterface(
+            index: 6, name: "i6", kind: kind, hardwareAddress: [2, 0, 0, 0, 0, 6], isUp: true,
+            peerIndex: nil, controllerIndex: nil, addresses: [], lowerIndex: lower,
+            lowerNamespace: namespace)
+    }
+
     /// The host is number 0 to the namespace; its veth 9 is the other end of interface 2.
     @Test(
         arguments: [
             (interface(1, nil), false), (interface(2, "veth", peer: 9, namespace: 0), false),
             (interface(3, "veth", peer: 4), false), (interface(5, "bridge"), false),
-            (interface(6, "macvlan", peer: 2), false),
-            (interface(6, "macvlan", peer: 7, namespace: 0), true),
+            (interface("macvlan", over: 2), false), (interface("vlan", over: 2), false),
+            (interface("macvlan", over: 7, in: 0), true),
+            (interface("ipvlan", over: 7, in: 1), true), (interface("vlan", over: 7, in: 0), true),
             (interface(6, "veth", peer: 3, namespace: 1), true), (interface(6, nil), true),
             (interface(6, "wireguard"), true),
         ])

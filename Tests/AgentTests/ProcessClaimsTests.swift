@@ -105,6 +105,26 @@ import Testing
         }
     }
 
+    @Test func `a source sees when the process that a link leads to has ended`() throws {
+        let folder = FileManager.default.temporaryDirectory.appending(path: UUID().uuidString)
+        try FileManager.default.createDirectory(at: folder, withIntermediateDirectories: false)
+        defer { try? FileManager.default.removeItem(at: folder) }
+        let pid = try sleeper()
+        let link = folder.appending(path: "web").path()
+        try FileManager.default.createSymbolicLink(
+            atPath: link, withDestinationPath: "/proc/\(pid)/ns/net")
+        var source = try NamespaceSource(folders: [folder.path()])
+        let direct = "/proc/\(pid)/ns/net"
+        let before = source.look(paths: [direct], pids: []).count
+        let (links, early) = (Set(source.links.keys), source.linksHaveChanged())
+        end(pid)
+        let late = source.linksHaveChanged()
+        let after = source.look(paths: [direct], pids: []).count
+        let (rest, others) = (source.links, source.others)
+        #expect(before == 1 && links == [link, direct] && !early)
+        #expect(late && after == 0 && rest.isEmpty && others == [link])
+    }
+
     @Test func `a claim has ended when its process has`() throws {
         let pid = try sleeper()
         var source = try NamespaceSource(folders: [])

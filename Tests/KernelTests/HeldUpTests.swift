@@ -63,8 +63,8 @@ extension KernelTests {
                     print(
                         "held up: \(count) transactions; cut after \(times) ms; answers in \(questions)"
                     )
-                    #expect(times.max() ?? .infinity < 250)
-                    #expect(questions < .milliseconds(800))
+                    #expect(times.max() ?? .infinity < 1500)
+                    #expect(questions < .seconds(3))
                 }
             }
         }
@@ -86,7 +86,7 @@ extension KernelTests {
                     let count = try await noise.end()
                     print("held up: \(count) transactions of who went; answers in \(questions)")
                     #expect(left)
-                    #expect(questions < .milliseconds(800))
+                    #expect(questions < .seconds(3))
                 }
             }
         }

@@ -3,6 +3,7 @@ import Glibc
 import Lab
 import Linux
 import NetTypes
+import Nftables
 import Policy
 import Reports
 import Rules
@@ -147,6 +148,26 @@ extension KernelTests {
                 try await wait(for: "the other name") {
                     let names = await agent.status().endpoints.map(\.name)
                     return names.contains("a8") && names.count == 3
+                }
+            }
+        }
+
+        /// The file is there all the time: only the table of mounts tells, and tells each change once.
+        @Test func `namespaces that are mounted over a name in turn are each enforced`()
+            async throws
+        {
+            try await prepared(["a1", "b1"]) { rig, _ in
+                let path = rig.lab.namespaceFolder + "/a9"
+                defer { try? NetworkNamespace.unmount(at: path) }
+                for round in 1...20 {
+                    try NetworkNamespace.temporary().mount(at: path)
+                    try await Task.sleep(for: .milliseconds(round % 5))
+                    try NetworkNamespace.temporary().mount(at: path)
+                    try await wait(for: "the last namespace's table in round \(round)") {
+                        let at = try NetworkNamespace(at: path)
+                        let socket = try at.run { () throws(SystemError) in try NetfilterSocket() }
+                        return try EndpointTable(socket).read() != nil
+                    }
                 }
             }
         }

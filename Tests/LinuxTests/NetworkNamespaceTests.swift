@@ -83,6 +83,7 @@ import Testing
         #expect(try poller.wait(milliseconds: 1_000).contains(1))
         try folders.drain()
         #expect(folders.mounts().isEmpty)
+        #expect(folders.look().others == [scratch.file("nothing")])
 
         try scratch.makeDirectory("netns")
         try folders.drain()

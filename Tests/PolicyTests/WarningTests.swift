@@ -55,4 +55,14 @@ import Testing
         #expect(set.warnings(includesExpired: false).isEmpty)
         #expect(try PolicySet(checking: [file]).warnings().isEmpty)
     }
+
+    @Test func `names the claims that mean a mount`() throws {
+        let db = Texts.tenant("db", "endpoints: [{namespace: a*}, {path: /run/ns/b}]")
+        let file = try PolicyFile(parsing: Texts.documents(shop, db), path: "a.yaml")
+        let set = try PolicySet(checking: [file])
+        let found = ["/run/netns/a", "/run/netns/ab", "/run/ns/b", "/run/netns/b"].map {
+            set.claims(ofMounts: [$0]).map(\.target)
+        }
+        #expect(found == [[.name("a"), .name("a*")], [.name("a*")], [.path("/run/ns/b")], []])
+    }
 }

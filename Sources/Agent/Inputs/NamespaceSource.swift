@@ -11,6 +11,12 @@ struct NamespaceSource: ~Copyable {
     private var ofProcess: [Int32: NamespaceID] = [:]
     /// What could not be looked at the last time, with the reason.
     private(set) var doubts: [String: SystemError] = [:]
+    /// Paths in the folders at which no namespace was mounted the last time.
+    private(set) var others: [String] = []
+    /// Namespaces that were found through symbolic links, by path.
+    ///
+    /// The folders and the mount table don't tell when what a link leads to is gone, such as `/proc/PID/ns/net`.
+    private(set) var links: [String: NamespaceID] = [:]
 
     /// Which processes the claimed numbers mean.
     private(set) var claims: ProcessClaims
@@ -77,7 +83,7 @@ struct NamespaceSource: ~Copyable {
 
     private mutating func lookAtPaths(_ paths: [String]) {
         let look = folders.look()
-        doubts = look.doubts
+        (doubts, others) = (look.doubts, look.others)
         var found = Dictionary(look.mounts.map { ($0.path, $0.id) }, uniquingKeysWith: { $1 })
         for path in paths where found[path] == nil && doubts[path] == nil {
             do throws(SystemError) {
@@ -95,6 +101,18 @@ struct NamespaceSource: ~Copyable {
             if isDoubtful { found[path] = id }
         }
         ofPath = found
+        links = found.filter { isSymbolicLink($0.key) }
+    }
+
+    /// Whether a link doesn't lead any more to where it led when it was looked at.
+    func linksHaveChanged() -> Bool {
+        links.contains { path, id in
+            do throws(SystemError) {
+                return try NetworkNamespace(at: path).id != id
+            } catch {
+                return error.saysNothingIsThere
+            }
+        }
     }
 
     /// The descriptors that become readable when one of the processes ends.

@@ -16,7 +16,7 @@ extension ObservedNamespace {
         interfaces.filter { interface in
             if interface.index == 1 || hostEnd(of: interface, among: ends) != nil { return false }
             return interface.kind == nil || interface.kind == "wireguard"
-                || interface.peerNamespace != nil
+                || interface.peerNamespace != nil || interface.lowerNamespace != nil
         }
     }
 }

@@ -49,6 +49,8 @@ public struct NamespaceFolders: ~Copyable, Sendable {
     public struct Look: Sendable {
         /// The namespaces that are mounted, by path; whatever else lies there is passed over.
         public fileprivate(set) var mounts: [NamespaceMount] = []
+        /// Paths at which no namespace is mounted: files, folders, links that lead to nothing.
+        public fileprivate(set) var others: [String] = []
         /// Folders and names that could not be looked at, which says nothing about what is there.
         public fileprivate(set) var doubts: [String: SystemError] = [:]
     }
@@ -81,9 +83,14 @@ public struct NamespaceFolders: ~Copyable, Sendable {
                 guard try FileStatus(at: path).signature.device == volume else { return nil }
                 return try NetworkNamespace(at: path).id
             }
-            if let found { look.mounts.append(NamespaceMount(path: path, id: found)) }
+            guard let found else { return look.others.append(path) }
+            look.mounts.append(NamespaceMount(path: path, id: found))
         } catch {
-            if !error.saysNothingIsThere { look.doubts[path] = error }
+            if error.saysNothingIsThere {
+                look.others.append(path)
+            } else {
+                look.doubts[path] = error
+            }
         }
     }
 
@@ -94,6 +101,19 @@ public struct NamespaceFolders: ~Copyable, Sendable {
             let bits = [IN_CREATE, IN_DELETE, IN_MOVED_FROM, IN_MOVED_TO]
             _ = try Inotify.add(folder, bits, to: inotify.descriptor.rawValue)
         }
+    }
+}
+
+/// Whether a path is a symbolic link, as `/proc/PID/ns/net` is one.
+///
+/// The system call is `lstat`.
+///
+/// - Returns: False also where nothing is there or it can't be looked at.
+public func isSymbolicLink(_ path: String) -> Bool {
+    do throws(SystemError) {
+        return try FileStatus(ofLink: path).kind == .link
+    } catch {
+        return false
     }
 }
 

@@ -9,6 +9,18 @@ public enum NamespaceOwner: Hashable, Sendable {
 }
 
 extension PolicySet {
+    /// The claims of the files that mean a namespace, whoever it belongs to in the end.
+    ///
+    /// - Parameter paths: The paths of its mounts.
+    /// - Returns: The claims, in the order of their places.
+    public func claims(ofMounts paths: [String]) -> [EndpointClaim] {
+        let namespace = ObservedNamespace(
+            id: NamespaceID(device: 0, inode: 0), paths: paths, pids: [], interfaces: [])
+        return ClaimIndex(tenants.values).matches(namespace)
+            .compactMap { tenants[$0.tenant]?.claims[$0.order] }
+            .sorted { $0.place < $1.place }
+    }
+
     /// Whose namespaces are, before anything is computed about their addresses.
     ///
     /// - Parameters:

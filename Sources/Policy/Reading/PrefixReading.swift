@@ -88,6 +88,14 @@ extension DocumentReader {
             if let prefix { checkHole(hole, in: prefix, at: item.place) }
             except.append(hole)
         }
+        if let prefix,
+            except.allSatisfy({ $0.length > prefix.length && prefix.contains($0.address) }),
+            prefix.addresses.subtracting(AddressSet(except)).isEmpty
+        {
+            report(
+                "except leaves nothing of \(prefix)", fix: "delete the peer, or except less",
+                at: list.place)
+        }
         return prefix.map { .network($0, except: except) }
     }
 
