@@ -4,7 +4,7 @@ Usage: trials.py [--binary RINGFENCE] [--mode off|on|only] [--only TEXT] [--resu
 
 Each case makes namespaces and starts an agent of its own, in each mode (--host-filter) that it is
 about, and says what was seen. Needs root, ip, nft, ping, and nothing else; traffic stays in
-the namespaces of the cases. A debug build may take ten times as long where a time is measured.
+the namespaces of the cases. A debug build may take three times as long where a time is measured.
 Exits with 1 if anything is not as it should be.
 """
 
@@ -115,7 +115,7 @@ def main():
         sys.exit("the trials make namespaces: run them as root")
     signal.signal(signal.SIGTERM, lambda *_: sys.exit(143))
     ringfence = os.path.abspath(given.binary)
-    slack = 10 if "debug" in os.path.realpath(ringfence).split(os.sep) else 1
+    slack = 3 if "debug" in os.path.realpath(ringfence).split(os.sep) else 1
     outcomes, began = [], time.monotonic()
     for one in sorted(CASES, key=lambda one: one.number):
         if given.only not in f"{one.number} {one.title}":
