@@ -23,6 +23,7 @@ extension Program {
             rule(
                 "no flow",
                 .ct(.state, has: Self.invalidOrUntracked) + [.verdict(.goTo(noFlow.name))]),
+            rule("memberships", .isMembership + [.verdict(.goTo(membershipIn.name))]),
             rule("called", .isOriginalDirection + [.verdict(.goTo(judgeName(.ingress)))]),
             rule("calling", [.verdict(.goTo(judgeName(.egress)))]),
         ])
@@ -34,7 +35,7 @@ extension Program {
             rule(
                 "foreign source",
                 .isIPv4 + .source4 + [.member(of: SetName.own4, key: register, inverted: true)]
-                    + leads(to: .spoofed)),
+                    + [.verdict(.goTo(unspecified4.name))]),
             rule(
                 "foreign source",
                 .isIPv6 + .source6 + [.member(of: SetName.own6, key: register, inverted: true)]
@@ -45,12 +46,52 @@ extension Program {
             rule("listener reports", .icmpv6(131...132, hopLimit: 1) + [.verdict(.accept)]),
             rule("listener reports", .icmpv6(143...143, hopLimit: 1) + [.verdict(.accept)]),
             rule("no flow", .ct(.state, has: Self.invalidOrUntracked) + leads(to: .invalid)),
+            rule("memberships", .isMembership + [.verdict(.goTo(membershipOut.name))]),
             rule("calling", .isOriginalDirection + [.verdict(.goTo(judgeName(.egress)))]),
             rule("called", [.verdict(.goTo(judgeName(.ingress)))]),
         ])
 
     static let forward = Chain(
         name: "forward", hook: .forward, rules: [rule("not a router", leads(to: .forwarded))])
+
+    /// IGMP is for IPv4 what listener discovery is for IPv6, but connection tracking tracks it.
+    ///
+    /// Types: 0x11 query, 0x12 and 0x16 reports of versions 1 and 2, 0x17 leave (RFC 2236), 0x22 report of version
+    /// 3 (RFC 3376). Queries are heard. Reports are for routers, as in `noFlow`; an endpoint hears those of
+    /// groups that it is a member of.
+    static let membershipIn = Chain(
+        name: "membership_in", hook: nil,
+        rules: [rule("listener queries", .membership(0x11...0x11) + [.verdict(.accept)])]
+            + reports("listener reports", [.counter, .verdict(.drop)])
+            + [
+                rule("called", .isOriginalDirection + [.verdict(.goTo(judgeName(.ingress)))]),
+                rule("calling", [.verdict(.goTo(judgeName(.egress)))]),
+            ])
+
+    /// The same of what the endpoint sends: reports go out, queries are left to rules.
+    static let membershipOut = Chain(
+        name: "membership_out", hook: nil,
+        rules: reports("listener reports", [.verdict(.accept)]) + [
+            rule("calling", .isOriginalDirection + [.verdict(.goTo(judgeName(.egress)))]),
+            rule("called", [.verdict(.goTo(judgeName(.ingress)))]),
+        ])
+
+    /// A rule for each run of types of IGMP reports and leaves.
+    private static func reports(_ comment: String, _ then: [Expression]) -> [ConstantRule] {
+        [0x12...0x12, 0x16...0x17, 0x22...0x22].map { rule(comment, .membership($0) + then) }
+    }
+
+    /// What a node without an IPv4 address may send from 0.0.0.0, as `unspecified` for IPv6: reports of version 3
+    /// (RFC 3376, 4.2.13).
+    static let unspecified4 = Chain(
+        name: "no_address4", hook: nil,
+        rules: [
+            rule(
+                "listener reports",
+                .isFromUnspecified4 + .membership(0x22...0x22) + [.verdict(.accept)]),
+            rule("foreign source", .isFromProgram + leads(to: .spoofed)),
+        ] + reports("new address", [.counter, .verdict(.drop)])
+            + [rule("foreign source", leads(to: .spoofed))])
 
     /// Drops what comes in under the endpoint's own address: as refused, unless it is the sender's own
     /// copy of a multicast or broadcast.

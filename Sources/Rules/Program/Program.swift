@@ -26,8 +26,8 @@ public enum Program {
     /// In the order in which they are made: a chain comes after those it leads to.
     public static let chains: [Chain] =
         Refusal.allCases.map(refusal) + [
-            judge(.ingress), judge(.egress), ownSource, noFlow, unspecified, input, output,
-            forward,
+            judge(.ingress), judge(.egress), ownSource, noFlow, membershipIn, membershipOut,
+            unspecified, unspecified4, input, output, forward,
         ]
 
     /// The names of the sets that hold policy.

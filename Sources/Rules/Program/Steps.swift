@@ -40,6 +40,35 @@ extension [Expression] {
             + [.payload(.transport, offset: 0, length: 1, into: first)] + type
     }
 
+    /// IGMP to a group of the link: RFC 2236, 2 and RFC 3376, 4.
+    ///
+    /// Reports, leaves and queries have a TTL of 1 and go to groups. A rule speaks of everything else of the
+    /// protocol.
+    static let isMembership: Self =
+        isIPv4 + [.meta(.layer4Protocol, into: first), .compare(.equal, first, [2])]
+        + [.payload(.network, offset: 8, length: 1, into: first)]
+        + [.compare(.equal, first, [1])]
+        + [.payload(.network, offset: 16, length: 4, into: first)]
+        + [
+            .compare(.atLeast, first, [224, 0, 0, 0]),
+            .compare(.atMost, first, [239, 255, 255, 255]),
+        ]
+
+    /// `isMembership` of these types.
+    static func membership(_ types: ClosedRange<UInt8>) -> Self {
+        let type: Self =
+            types.count == 1
+            ? [.compare(.equal, first, [types.lowerBound])]
+            : [
+                .compare(.atLeast, first, [types.lowerBound]),
+                .compare(.atMost, first, [types.upperBound]),
+            ]
+        return isMembership + [.payload(.transport, offset: 0, length: 1, into: first)] + type
+    }
+
+    static let isFromUnspecified4: Self =
+        isIPv4 + source4 + [.compare(.equal, first, [0, 0, 0, 0])]
+
     /// Whether a bit of a conntrack number is set.
     static func ct(_ key: Expression.CtKey, has bits: UInt32, _ wanted: Bool = true) -> Self {
         [
