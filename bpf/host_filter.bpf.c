@@ -191,9 +191,9 @@ judge:
                 return DROP;
         }
         open_flow(
-            &verdict, endpoint, &key, flow, facts_of(hook, tcp_flags, is_reply, sender));
+            &verdict, endpoint, &key, flow, facts_of(skb, hook, tcp_flags, is_reply, sender));
     }
-    if (is_plain && verdict.reason != RF_ADMITTED)
+    if (is_plain && verdict.reason != RF_ADMITTED && verdict.reason != RF_MULTICAST)
         return refuse_plain(
             endpoint, &key, &verdict, (__u64)sender << 32 | known | hook, bytes);
 fragment:

@@ -69,6 +69,27 @@ extension [Expression] {
     static let isFromUnspecified4: Self =
         isIPv4 + source4 + [.compare(.equal, first, [0, 0, 0, 0])]
 
+    static let isToBroadcast: Self = [
+        .payload(.network, offset: 16, length: 4, into: first),
+        .compare(.equal, first, [255, 255, 255, 255]),
+    ]
+
+    /// UDP of IPv4 between these ports.
+    static func isUDP4(from: UInt16, to: UInt16) -> Self { isUDP(from, to) + isIPv4 }
+
+    /// The same of IPv6.
+    static func isUDP6(from: UInt16, to: UInt16) -> Self { isUDP(from, to) + isIPv6 }
+
+    private static func isUDP(_ source: UInt16, _ destination: UInt16) -> Self {
+        [
+            .meta(.layer4Protocol, into: first), .compare(.equal, first, [17]),
+            .payload(.transport, offset: 0, length: 2, into: first),
+            .compare(.equal, first, source.networkBytes),
+            .payload(.transport, offset: 2, length: 2, into: first),
+            .compare(.equal, first, destination.networkBytes),
+        ]
+    }
+
     /// Whether a bit of a conntrack number is set.
     static func ct(_ key: Expression.CtKey, has bits: UInt32, _ wanted: Bool = true) -> Self {
         [

@@ -10,7 +10,7 @@ struct Judgement {
     let backed: BackedMarks
     let groups: [Direction: PolicyGroups]
 
-    private var width: Int { scenario.addressWidth }
+    var width: Int { scenario.addressWidth }
 
     /// What is expected of the packets of a leaf; nil with a reason where that can't be said.
     ///
@@ -44,7 +44,9 @@ struct Judgement {
         guard !space.domain(place, width: 4).contains(1) else { return false }
         let (own, foreign) = space.domain(Place.source, width: width).split(by: own, bytes: width)
         guard scenario.way == .outgoing ? foreign.isEmpty : own.isEmpty else { return false }
-        guard memberships(in: space).expected.isEmpty else { return false }
+        guard memberships(in: space).expected.isEmpty, messages(in: space).messages == nil else {
+            return false
+        }
         return scenario.flow == .first
             || backed.split(space.domain(Place.connectionMark, width: 4)).live.isEmpty
     }
@@ -57,14 +59,17 @@ struct Judgement {
     /// What can't be expected, and why.
     struct Obscure: Error { let reason: String }
 
-    private func expected(
+    func expected(
         of space: Space, in leaf: Leaf, _ byRule: Bool
     ) -> Result<[Expected], Obscure> {
         let (own, foreign) = space.domain(Place.source, width: width).split(by: own, bytes: width)
         var result: [Expected] = []
         let (trusted, spoofed) = scenario.way == .outgoing ? (own, foreign) : (foreign, own)
         if !spoofed.isEmpty {
-            result += self.spoofed(space.setting(Place.source, spoofed))
+            switch self.spoofed(space.setting(Place.source, spoofed), leaf) {
+            case .success(let more): result += more
+            case .failure(let obscure): return .failure(obscure)
+            }
         }
         if trusted.isEmpty { return .success(result) }
         let honest = space.setting(Place.source, trusted)
@@ -91,12 +96,12 @@ struct Judgement {
     }
 
     /// What rules say to packets of flows, but for those that no rule is asked about.
-    private func judgedBesides(
+    func judgedBesides(
         _ space: Space, _ leaf: Leaf, _ byRule: Bool
     ) -> Result<[Expected], Obscure> {
         var (result, rest) = memberships(in: space)
         for space in rest {
-            switch judged(space, leaf, byRule) {
+            switch judgedWithDHCP(space, leaf, byRule) {
             case .success(let more): result += more
             case .failure(let obscure): return .failure(obscure)
             }
@@ -107,7 +112,7 @@ struct Judgement {
     /// IGMP that no rule is asked about.
     ///
     /// Connection tracking takes it for flows, unlike listener discovery of IPv6.
-    private func memberships(in space: Space) -> (expected: [Expected], rest: [Space]) {
+    func memberships(in space: Space) -> (expected: [Expected], rest: [Space]) {
         guard scenario.family == .v4, !scenario.isError,
             space.domain(Place.layer4, width: 1).contains(2)
         else { return ([], [space]) }
@@ -123,16 +128,16 @@ struct Judgement {
         }
     }
 
-    private func spoofed(_ space: Space) -> [Expected] {
+    func spoofed(_ space: Space, _ leaf: Leaf) -> Result<[Expected], Obscure> {
         if scenario.way == .incoming {
-            return [
+            return .success([
                 Expected(
                     space: space, expectation: .refused("its source is the endpoint's own address"))
-            ]
+            ])
         }
         let reason = "its source is not the endpoint's own address"
         guard scenario.family == .v6 ? scenario.flow == .none : !scenario.isError else {
-            return [Expected(space: space, expectation: .refused(reason))]
+            return .success([Expected(space: space, expectation: .refused(reason))])
         }
         let (nowhere, foreign) = space.domain(Place.source, width: width)
             .split(by: IntervalSet(0...0), bytes: width)
@@ -142,17 +147,25 @@ struct Judgement {
                 Expected(
                     space: space.setting(Place.source, foreign), expectation: .refused(reason)))
         }
-        if !nowhere.isEmpty {
-            result += control(
-                space.setting(Place.source, nowhere),
-                scenario.family == .v6
-                    ? ControlMessage.saidFromNowhere : ControlMessage.reportsFromNowhere4, reason)
+        if nowhere.isEmpty { return .success(result) }
+        let rest = space.setting(Place.source, nowhere)
+        if scenario.family == .v6 {
+            return .success(result + control(rest, ControlMessage.saidFromNowhere, reason))
         }
-        return result
+        let (reports, others) = parted(
+            rest, ControlMessage.reportsFromNowhere4, .passes("IPv4 needs it"))
+        result += reports
+        for space in others {
+            switch discovery(space, leaf, reason) {
+            case .success(let more): result += more
+            case .failure(let obscure): return .failure(obscure)
+            }
+        }
+        return .success(result)
     }
 
     /// Messages that pass by their type and hop limit, and everything else.
-    private func control(
+    func control(
         _ space: Space, _ messages: [ControlMessage], _ reason: String
     ) -> [Expected] {
         let (passing, rest) = parted(
@@ -161,7 +174,7 @@ struct Judgement {
     }
 
     /// The packets that are one of the messages, with what is expected of them, and all others.
-    private func parted(
+    func parted(
         _ space: Space, _ messages: [ControlMessage], _ expectation: Expectation
     ) -> (expected: [Expected], rest: [Space]) {
         var rest = [space]
@@ -195,8 +208,7 @@ struct Judgement {
 
 /// Flows are judged by who called whom.
 extension Judgement {
-    private func judged(_ space: Space, _ leaf: Leaf, _ byRule: Bool) -> Result<[Expected], Obscure>
-    {
+    func judged(_ space: Space, _ leaf: Leaf, _ byRule: Bool) -> Result<[Expected], Obscure> {
         let direction: Direction = scenario.isCalled ? .ingress : .egress
         guard let groups = groups[direction] else {
             return .failure(Obscure(reason: "no policy for the direction"))
@@ -234,7 +246,7 @@ extension Judgement {
         return .success(result)
     }
 
-    private func judged(
+    func judged(
         _ space: Space, _ leaf: Leaf, _ answers: PolicyAnswers, _ byRule: Bool
     ) -> Result<[Expected], Obscure> {
         let protocolField = scenario.isError ? fields.flowProtocol : Place.layer4
@@ -266,7 +278,7 @@ extension Judgement {
     }
 
     /// The port that a translation has put in.
-    private func writtenPort(_ leaf: Leaf) -> Domain? {
+    func writtenPort(_ leaf: Leaf) -> Domain? {
         guard leaf.state.translated.contains(where: { $0 == .destination || $0 == .redirect }),
             let high = leaf.state.written[fields.port.high]?.first,
             let low = leaf.state.written[fields.port.low]?.first
