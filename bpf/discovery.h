@@ -159,6 +159,23 @@ static __noinline int check_discovery_from(
     return is_right && may_send(endpoint, bpf_ktime_get_coarse_ns()) ? RF_ADMITTED : RF_NEIGHBOUR;
 }
 
+/// Whether the endpoint may name so many more groups.
+static __always_inline int may_join(const struct rf_endpoint *endpoint, __u64 now, __u64 groups)
+{
+    return is_within_rate(
+        endpoint->number, RF_USAGE_GROUPS, now, groups * RF_GROUP_INTERVAL, RF_GROUP_BURST);
+}
+
+/// Whether a query for groups may reach the endpoint: the host's may.
+static __always_inline int may_be_asked(
+    const struct __sk_buff *skb, const struct rf_endpoint *endpoint, __u32 sender)
+{
+    return is_hosts(skb, sender) ||
+           is_within_rate(
+               endpoint->number, RF_USAGE_QUERIES, bpf_ktime_get_coarse_ns(), RF_QUERY_INTERVAL,
+               RF_QUERY_BURST);
+}
+
 /// Listener reports: other endpoints don't get them, but bridges keep state for each group.
 static __noinline int check_report_from(
     struct __sk_buff *skb, const struct rf_endpoint *endpoint, const struct packet *packet)
@@ -172,12 +189,7 @@ static __noinline int check_report_from(
     if (is_second && bpf_skb_load_bytes(skb, packet->transport + 6, count, sizeof(count)))
         return RF_MALFORMED;
     __u64 groups = count[0] << 8 | count[1];
-    return may_send(endpoint, now) &&
-                   is_within_rate(
-                       endpoint->number, RF_USAGE_GROUPS, now, groups * RF_GROUP_INTERVAL,
-                       RF_GROUP_BURST)
-               ? RF_ADMITTED
-               : RF_INVALID;
+    return may_send(endpoint, now) && may_join(endpoint, now, groups) ? RF_ADMITTED : RF_INVALID;
 }
 
 /// Discovery messages that the endpoint sends.
@@ -238,12 +250,7 @@ static __always_inline int check_control_to(
     case MLD_QUERY:
         if (packet->hop_limit != 1)
             break;
-        return is_hosts(skb, sender) ||
-                       is_within_rate(
-                           endpoint->number, RF_USAGE_QUERIES, bpf_ktime_get_coarse_ns(),
-                           RF_QUERY_INTERVAL, RF_QUERY_BURST)
-                   ? RF_ADMITTED
-                   : RF_MULTICAST;
+        return may_be_asked(skb, endpoint, sender) ? RF_ADMITTED : RF_MULTICAST;
     case ROUTER_ADVERTISEMENT:
         is_router = is_hosts(skb, sender) ||
                     (!sender && bpf_map_lookup_elem(&uplinks, &interface));

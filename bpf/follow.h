@@ -2,6 +2,7 @@
 #pragma once
 
 #include "judge.h"
+#include "link_layer.h"
 
 static __always_inline void flow_key(
     struct rf_flow_key *key, __u32 endpoint, const struct packet *packet, int hook)
@@ -26,9 +27,11 @@ static __always_inline void flow_key(
 }
 
 /// What else has to be known of a packet to judge its flow, as one word.
-static __always_inline __u64 facts_of(int hook, __u8 tcp_flags, __u8 is_reply, __u32 sender)
+static __always_inline __u64 facts_of(
+    const struct __sk_buff *skb, int hook, __u8 tcp_flags, __u8 is_reply, __u32 sender)
 {
-    return (__u64)sender << 32 | (__u32)is_reply << 16 | (__u32)tcp_flags << 8 | hook;
+    return (__u64)sender << 32 | (__u32)is_hosts(skb, sender) << 17 | (__u32)is_reply << 16 |
+           (__u32)tcp_flags << 8 | hook;
 }
 
 /// Whether a packet that no flow is known of may open one.
@@ -101,14 +104,18 @@ static __always_inline __u32 check_addresses(
 {
     if (hook == RF_FROM) {
         if (!is_own(endpoint, &key->local))
-            return RF_SPOOFED;
+            return dhcp_port(key, RF_EGRESS) && is_discovery(&key->local, &key->remote)
+                       ? RF_ADMITTED
+                       : RF_SPOOFED;
         if (key->protocol == PROTOCOL_UDP &&
             ((key->local_port == 67 && key->remote_port == 68 && is_mapped(&key->local)) ||
              (key->local_port == 547 && key->remote_port == 546 && !is_mapped(&key->local))))
             return RF_DHCP;
         return RF_ADMITTED;
     }
-    if (!is_multicast(&key->local) && !is_own(endpoint, &key->local))
+    // A DHCP server offers an address that the endpoint hasn't yet, and that nothing else here has.
+    if (!is_multicast(&key->local) && !is_own(endpoint, &key->local) &&
+        (dhcp_port(key, RF_INGRESS) != DHCP_CLIENT || is_spoken_for(&key->local)))
         return RF_FORWARDED;
     // What it sends itself never leaves it.
     return is_own(endpoint, &key->remote) ? RF_SPOOFED : RF_ADMITTED;
@@ -158,6 +165,15 @@ __noinline int open_flow(
     judge(verdict, endpoint, key, sender, direction);
     if (verdict->reason != RF_ADMITTED)
         return 0;
+    if (verdict->flows) {
+        // A message of DHCP opens nothing, and in the host's name the host alone says one.
+        if (hook == RF_TO && !sender && !(facts >> 17 & 1) &&
+            bpf_map_lookup_elem(&host_addresses, &key->remote)) {
+            verdict->reason = RF_IDENTITY;
+            verdict->flows = 0;
+        }
+        return 0;
+    }
     __u32 remote = direction == RF_INGRESS ? sender : RF_UNKNOWN;
     if (flow)
         replace_flow(flow, key, verdict, remote, direction);

@@ -6,6 +6,7 @@
 #include "discovery.h"
 #include "follow.h"
 #include "fragments.h"
+#include "membership.h"
 #include "plain.h"
 #include "refuse.h"
 
@@ -15,7 +16,7 @@ static __always_inline int check_source(
 {
     int is_own_source = is_own(endpoint, &packet->source);
     if (hook == RF_FROM) {
-        int is_nobody = packet->kind == KIND_CONTROL && is_zero(&packet->source);
+        int is_nobody = packet->kind == KIND_CONTROL && is_unspecified(&packet->source);
         return is_own_source || is_nobody ? RF_ADMITTED : RF_SPOOFED;
     }
     if (packet->kind == KIND_CONTROL)
@@ -145,6 +146,10 @@ static __always_inline int filter(struct __sk_buff *skb, int hook)
         reason = RF_MALFORMED;
         goto out;
     }
+    // An endpoint is no querier by itself: rules may let it be one.
+    if (packet.kind == KIND_CONTROL && packet.protocol == PROTOCOL_IGMP &&
+        packet.type == IGMP_QUERY && sender)
+        packet.kind = KIND_FLOW;
     if (packet.kind == KIND_FLOW) {
         flow_key(&key, endpoint->number, &packet, hook);
         tcp_flags = packet.tcp_flags;
@@ -159,6 +164,11 @@ static __always_inline int filter(struct __sk_buff *skb, int hook)
         reason = !packet.is_v6 && packet.type == 5
                      ? RF_ROUTER
                      : check_error(skb, endpoint, &packet, &key, (__u64)sender << 32 | hook);
+        goto out;
+    }
+    if (packet.kind == KIND_CONTROL && packet.protocol == PROTOCOL_IGMP) {
+        reason = hook == RF_FROM ? check_membership_from(skb, endpoint, &packet)
+                                 : check_membership_to(skb, endpoint, &packet);
         goto out;
     }
     if (packet.kind == KIND_CONTROL) {
@@ -181,9 +191,9 @@ judge:
                 return DROP;
         }
         open_flow(
-            &verdict, endpoint, &key, flow, facts_of(hook, tcp_flags, is_reply, sender));
+            &verdict, endpoint, &key, flow, facts_of(skb, hook, tcp_flags, is_reply, sender));
     }
-    if (is_plain && verdict.reason != RF_ADMITTED)
+    if (is_plain && verdict.reason != RF_ADMITTED && verdict.reason != RF_MULTICAST)
         return refuse_plain(
             endpoint, &key, &verdict, (__u64)sender << 32 | known | hook, bytes);
 fragment:

@@ -138,6 +138,45 @@ static __always_inline __u16 called_port(const struct rf_flow_key *flow, __u32 d
     return is_remote ? flow->remote_port : flow->local_port;
 }
 
+/// DHCP: RFC 2131, 4.1 and RFC 8415, 7.2.
+#define DHCP_CLIENT 68
+#define DHCP_SERVER 67
+#define DHCP6_CLIENT 546
+#define DHCP6_SERVER 547
+
+/// The protocol that rules about DHCP have: no packet has it together with a port.
+#define PROTOCOL_DHCP 0
+
+static __always_inline int has_ports(const struct rf_flow_key *flow, __u16 local, __u16 remote)
+{
+    return flow->local_port == local && flow->remote_port == remote;
+}
+
+/// The destination port of a message of DHCP between the endpoint as a client and a server; 0 for all else.
+static __always_inline __u16 dhcp_port(const struct rf_flow_key *flow, __u32 direction)
+{
+    int is_v4 = is_mapped(&flow->local);
+    __u16 client = is_v4 ? DHCP_CLIENT : DHCP6_CLIENT;
+    __u16 server = is_v4 ? DHCP_SERVER : DHCP6_SERVER;
+    if (flow->protocol != PROTOCOL_UDP || !has_ports(flow, client, server))
+        return 0;
+    return direction == RF_EGRESS ? server : client;
+}
+
+/// Whether addresses are those of a host that looks for a DHCP server: from 0.0.0.0 to 255.255.255.255.
+static __always_inline int is_discovery(const struct rf_address *from, const struct rf_address *to)
+{
+    return is_mapped(from) && is_mapped(to) && !((const __u32 *)from)[3] &&
+           ((const __u32 *)to)[3] == 0xffffffff;
+}
+
+/// Whether the other side looks for a DHCP server.
+static __always_inline int is_searched(const struct rf_flow_key *flow)
+{
+    return flow->protocol == PROTOCOL_UDP && has_ports(flow, DHCP_SERVER, DHCP_CLIENT) &&
+           is_discovery(&flow->remote, &flow->local);
+}
+
 /// As in rf_judgement: whoever is called, it is the endpoint that calls.
 static __always_inline __u64 who_calls(
     const struct rf_flow_key *flow, __u32 sender, __u32 direction)
@@ -149,10 +188,10 @@ static __always_inline __u64 who_calls(
 /// Looks for an admission of one shape, if its rule is live.
 static __always_inline int find_admission(
     struct verdict *verdict, const struct rf_flow_key *flow, __u32 class, __u32 direction,
-    __u16 port, __u32 bit)
+    __u16 port, __u32 protocol, __u32 bit)
 {
     struct rf_admission_key key;
-    __u32 protocol = flow->protocol, protocol_bits = 8, port_bits = 0, prefix = 0;
+    __u32 protocol_bits = 8, port_bits = 0, prefix = 0;
     if (bit < RF_SHAPE_PROTOCOLS) {
         port_bits = bit;
         prefix = port & ~(0xffffU >> bit);
@@ -205,7 +244,7 @@ __noinline int judge_anew(
     if (!class)
         return 0;
     // Most rules name single ports: those are looked for without asking what else there is.
-    if (find_admission(verdict, flow, class, direction, port, 16))
+    if (find_admission(verdict, flow, class, direction, port, flow->protocol, 16))
         return 0;
     if (!(endpoint->shapes[direction == RF_EGRESS] & ~(1U << 16)))
         return 0;
@@ -214,7 +253,8 @@ __noinline int judge_anew(
     rf_shape *shape = bpf_map_lookup_elem(&shapes, &shape_key);
     rf_shape left = shape ? *shape & ~(1U << 16) : 0;
     for (int count = 0; count < RF_SHAPE_BITS && left; count++) {
-        if (find_admission(verdict, flow, class, direction, port, __builtin_ctz(left) & 31))
+        if (find_admission(
+                verdict, flow, class, direction, port, flow->protocol, __builtin_ctz(left) & 31))
             return 0;
         left &= left - 1;
     }
@@ -276,6 +316,38 @@ __noinline int keep_judgement(
     return 0;
 }
 
+/// Judges a message of DHCP by the rules about those; whether it is decided.
+__noinline int judge_dhcp(
+    struct verdict *verdict, const struct rf_endpoint *endpoint, const struct rf_flow_key *flow,
+    __u32 sender, __u32 direction)
+{
+    __u32 class, reason = RF_REFUSED;
+    if (!verdict || !endpoint || !flow)
+        return 0;
+    __u16 port = dhcp_port(flow, direction);
+    if (!port)
+        return 0;
+    if (direction == RF_EGRESS) {
+        class = peer_class(flow->endpoint, 0, &flow->remote);
+        if (!class)
+            class = network_class(flow->endpoint, &flow->remote);
+    } else {
+        class = caller_class(flow->endpoint, sender, &flow->remote, &reason);
+    }
+    if (class && find_admission(verdict, flow, class, direction, port, PROTOCOL_DHCP, 16)) {
+        // It stands for itself: the addresses may be those of a host that has none yet.
+        verdict->flows = 1;
+        return 1;
+    }
+    if (is_own(endpoint, &flow->local) || is_multicast(&flow->local))
+        return 0;
+    // No other rule is asked about addresses that aren't the endpoint's.
+    if (reason == RF_REFUSED)
+        reason = direction == RF_EGRESS ? RF_SPOOFED : RF_FORWARDED;
+    verdict->reason = reason;
+    return 1;
+}
+
 /// Looks for the live rule that admits a flow.
 ///
 /// Callers call the same again and again: what the last one was judged by is at hand.
@@ -283,6 +355,16 @@ static __always_inline void judge(
     struct verdict *verdict, const struct rf_endpoint *endpoint, const struct rf_flow_key *flow,
     __u32 sender, __u32 direction)
 {
+    // What is at hand doesn't tell messages of DHCP by their source port.
+    if (dhcp_port(flow, direction) || is_searched(flow)) {
+        if (judge_dhcp(verdict, endpoint, flow, sender, direction))
+            return;
+        judge_anew(verdict, endpoint, flow, sender, direction);
+        // Unless a rule admits a search, it is said to others.
+        if (verdict->reason == RF_REFUSED && is_searched(flow))
+            verdict->reason = RF_MULTICAST;
+        return;
+    }
     if (judge_alike(verdict, flow, sender, direction))
         return;
     judge_anew(verdict, endpoint, flow, sender, direction);

@@ -12,6 +12,7 @@
 // IANA, Assigned Internet Protocol Numbers.
 #define PROTOCOL_HOPOPTS 0
 #define PROTOCOL_ICMP 1
+#define PROTOCOL_IGMP 2
 #define PROTOCOL_TCP 6
 #define PROTOCOL_UDP 17
 #define PROTOCOL_DCCP 33
@@ -41,6 +42,13 @@
 #define OPTION_LOOSE_ROUTE 131
 #define OPTION_STRICT_ROUTE 137
 
+// RFC 2236, 2.1 and RFC 3376, 4: a query, reports of the three versions, and a leave.
+#define IGMP_QUERY 0x11
+#define IGMP_REPORT_V1 0x12
+#define IGMP_REPORT_V2 0x16
+#define IGMP_LEAVE 0x17
+#define IGMP_REPORT_V3 0x22
+
 /// How many IPv6 extension headers are followed.
 #define EXTENSION_HEADERS 8
 
@@ -50,7 +58,7 @@ enum kind {
     KIND_FLOW,
     /// An ICMP error: it belongs to the flow that it quotes.
     KIND_ERROR,
-    /// Neighbour, router and listener discovery.
+    /// Neighbour, router and listener discovery, and IGMP.
     KIND_CONTROL,
     /// A fragment that is not the first.
     KIND_FRAGMENT,
@@ -144,6 +152,24 @@ static __always_inline int is_multicast(const struct rf_address *address)
     if (!is_mapped(address))
         return bytes[0] == 0xff;
     return (bytes[12] & 0xf0) == 0xe0 || (bytes[12] & bytes[13] & bytes[14] & bytes[15]) == 0xff;
+}
+
+/// 224.0.0.0/4.
+static __always_inline int is_group_v4(const struct rf_address *address)
+{
+    return is_mapped(address) && (((const __u8 *)address)[12] & 0xf0) == 0xe0;
+}
+
+/// 0.0.0.0 or ::.
+static __always_inline int is_unspecified(const struct rf_address *address)
+{
+    return is_zero(address) || (is_mapped(address) && !((const __u32 *)address)[3]);
+}
+
+static __always_inline int is_membership(__u8 type)
+{
+    return type == IGMP_QUERY || type == IGMP_REPORT_V1 || type == IGMP_REPORT_V2 ||
+           type == IGMP_LEAVE || type == IGMP_REPORT_V3;
 }
 
 /// The flags that a segment may have besides PSH, ECE and CWR, as a set of numbers below 64.
@@ -243,6 +269,16 @@ static __always_inline int read_transport(
             (header[8] >> 1 & 15) == DCCP_REQUEST)
             packet->tcp_flags = TCP_SYN;
         break;
+    case PROTOCOL_IGMP:
+        // What stays on the link and goes to a group; rules speak of everything else.
+        if (is_quoted || packet->is_v6 || packet->hop_limit != 1 || length < 8 ||
+            !is_group_v4(&packet->destination) ||
+            bpf_skb_load_bytes(skb, packet->transport, header, 8) || !is_membership(header[0]))
+            return RF_ADMITTED;
+        packet->type = header[0];
+        packet->code = header[1];
+        packet->kind = KIND_CONTROL;
+        return RF_ADMITTED;
     case PROTOCOL_ICMP:
     case PROTOCOL_ICMPV6:
         // Each family has its own.

@@ -67,6 +67,8 @@ extension PolicySet {
     ) -> (rule: Rule, lacks: [Lack])? {
         var nearest: (rule: Rule, lacks: [Lack])?
         for rule in files.values.flatMap(\.rules) {
+            // No flow lacks little to be a message of DHCP, and the probes are none.
+            if rule.service.isDHCP { continue }
             let lacks = question.plainLacks(of: rule, at: direction)
             guard lacks.distance <= Lack.farthest,
                 !rule.policy.isImplied || !lacks.contains(where: \.isOtherParty)

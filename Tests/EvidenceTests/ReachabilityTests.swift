@@ -64,7 +64,8 @@ import Testing
             for hop in violation.path {
                 let flow = Flow(
                     source: hop.source.address, destination: hop.destination.address,
-                    ipProtocol: hop.ipProtocol, destinationPort: hop.port ?? 0)
+                    ipProtocol: hop.ipProtocol, sourcePort: isGap ? 0 : Self.server(of: hop.port),
+                    destinationPort: hop.port ?? 0)
                 let verdict = policies.verdict(for: flow, in: topology)
                 #expect(verdict.isAdmitted != isGap, "\(assertion.statement): \(violation)")
             }
@@ -72,6 +73,13 @@ import Testing
                 #expect(one.destination.party == next.source.party, "\(violation)")
             }
         }
+    }
+
+    /// The port that messages of DHCP to a port come from; 0 for other ports.
+    private static func server(of port: UInt16?) -> UInt16 {
+        AddressFamily.allCases.map { DHCP.ports($0) }.first { $0.client == port }?.server
+            ?? AddressFamily.allCases.map { DHCP.ports($0) }.first { $0.server == port }?.client
+            ?? 0
     }
 
     private func expectKept(

@@ -150,6 +150,23 @@ final class TestBench {
         try apply(state)
     }
 
+    /// Lets the endpoint look for DHCP servers, and the peer answer as one.
+    func admitDHCP() throws {
+        var state = Self.state
+        let search = Mark(rawValue: 9)
+        guard let peerClass = state.ingress.first?.peerClass, let rule = state.rules.marks.first
+        else { return }
+        func message(_ peerClass: Mark, _ port: UInt16) -> Admission {
+            Admission(peerClass: peerClass, protocols: 0...0, ports: port...port, rule: rule)
+        }
+        let group = UInt128(0xff02) << 112 | 0x1_0002
+        state.peers4.append(PeerRange(addresses: .max ... .max, peerClass: search))
+        state.peers6.append(PeerRange(addresses: group...group, peerClass: search))
+        state.ingress += [message(peerClass, 68), message(peerClass, 546)]
+        state.egress += [message(search, 67), message(search, 547)]
+        try filter.apply(HostEntries(state, senders: senders), to: endpoint)
+    }
+
     /// The policy that it began with.
     func restore() throws { try apply(Self.state) }
 

@@ -81,10 +81,12 @@ extension EndpointTable {
         for element in try elements(like: rules, of: Name.rules) {
             counts[element.hostMark, default: RuleCount()].traffic += element.count
         }
-        let admissions = [
-            (Name.admitIn, changes.ingress.single), (Name.admitOut, changes.egress.single),
-            (Name.rangesIn, changes.ingress.ranges), (Name.rangesOut, changes.egress.ranges),
-        ]
+        let admissions = Admission.Kind.allCases.flatMap { kind in
+            [
+                (kind.map(.ingress), changes.ingress.only(kind)),
+                (kind.map(.egress), changes.egress.only(kind)),
+            ]
+        }
         for (set, delta) in admissions {
             let own = delta.removed.filter { going.contains($0.rule) }
             for element in try elements(like: own.flatMap(Element.elements), of: set) {
@@ -147,17 +149,21 @@ extension EndpointTable {
         for element in rules {
             reading.counts.rules[element.hostMark, default: RuleCount()].traffic += element.count
         }
-        for (map, direction, isSingle) in [
-            (Name.admitIn, \EndpointState.ingress, true), (Name.admitOut, \.egress, true),
-            (Name.rangesIn, \.ingress, false), (Name.rangesOut, \.egress, false),
-        ] {
+        let maps = Admission.Kind.allCases.flatMap { kind in
+            [
+                (kind.map(.ingress), \EndpointState.ingress, kind),
+                (kind.map(.egress), \EndpointState.egress, kind),
+            ]
+        }
+        for (map, direction, kind) in maps {
             let found = try elements(of: map)
             hold(found, of: map, in: &reading) {
                 !$0.isStrange && $0.admission != nil && $0.data?.count == 4
             }
             for element in found {
-                guard let admission = element.admission else { continue }
-                if admission.isSingle != isSingle {
+                guard let plain = element.admission else { continue }
+                let admission = kind == .dhcp ? plain.ofDHCP ?? plain : plain
+                if admission.kind != kind {
                     reading.isIntact = false
                     reading.damage = "map \(map) holds what belongs into another"
                 }

@@ -109,3 +109,11 @@ extension ReadElement {
             destinationPort: UInt16(networkBytes: rest.dropFirst(8).prefix(2)))
     }
 }
+
+extension Admission {
+    /// An element of the maps of DHCP as the state has it; nil for what no agent writes there.
+    var ofDHCP: Admission? {
+        guard protocols == 17...17 else { return nil }
+        return Admission(peerClass: peerClass, protocols: 0...0, ports: ports, rule: rule)
+    }
+}

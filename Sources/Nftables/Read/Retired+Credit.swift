@@ -13,7 +13,7 @@ extension EndpointTable.Retired {
                 rules[element.hostMark, default: RuleCount()].traffic += element.count
             }
         case Program.SetName.admitIn, Program.SetName.admitOut, Program.SetName.rangesIn,
-            Program.SetName.rangesOut:
+            Program.SetName.rangesOut, Program.SetName.dhcpIn, Program.SetName.dhcpOut:
             for element in elements {
                 guard let mark = element.admission?.rule else { continue }
                 rules[mark, default: RuleCount()].admit(element.count.packets)

@@ -7,10 +7,10 @@ extension Batch {
     mutating func add(_ changes: Changeset) {
         typealias Name = Program.SetName
         change(Name.rules, changes.rules, Element.elements)
-        change(Name.admitIn, changes.ingress.single, Element.elements)
-        change(Name.admitOut, changes.egress.single, Element.elements)
-        change(Name.rangesIn, changes.ingress.ranges, Element.elements)
-        change(Name.rangesOut, changes.egress.ranges, Element.elements)
+        for kind in Admission.Kind.allCases {
+            change(kind.map(.ingress), changes.ingress.only(kind), Element.elements)
+            change(kind.map(.egress), changes.egress.only(kind), Element.elements)
+        }
         change(Name.peers4, changes.peers4) { Element.elements($0) }
         change(Name.peers6, changes.peers6) { Element.elements($0) }
         let own4 = changes.own.only(.v4)

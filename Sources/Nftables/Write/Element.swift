@@ -37,6 +37,8 @@ struct Element {
         let isSingle = admission.isSingle
         let mark =
             isSingle ? admission.peerClass.rawValue.byteSwapped : admission.peerClass.rawValue
+        // Messages of DHCP are UDP on the wire, and have a map of their own.
+        let protocols = admission.isDHCP ? 17...17 : admission.protocols
         // One array and no more: a start makes hundreds of thousands of them.
         func key(_ number: UInt8, _ port: UInt16) -> [UInt8] {
             [
@@ -47,9 +49,8 @@ struct Element {
         }
         return [
             Element(
-                key: key(admission.protocols.lowerBound, admission.ports.lowerBound),
-                keyEnd: isSingle
-                    ? nil : key(admission.protocols.upperBound, admission.ports.upperBound),
+                key: key(protocols.lowerBound, admission.ports.lowerBound),
+                keyEnd: isSingle ? nil : key(protocols.upperBound, admission.ports.upperBound),
                 value: .mark(admission.rule))
         ]
     }

@@ -23,6 +23,7 @@ struct Admitted: Hashable {
             self.init(
                 ipProtocol: number,
                 ports: messages.isEmpty ? .all : IntervalSet(messages.map(\.range)))
+        case .ports(DHCP.ipProtocol, let ports, _): self.init(ipProtocol: .udp, ports: ports)
         case .ports(let number, let ports, let names):
             let named = declared.filter { $0.ipProtocol == number && names.contains($0.name) }
                 .map { $0.port...$0.port }

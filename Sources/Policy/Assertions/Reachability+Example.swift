@@ -11,7 +11,7 @@ extension Reachability {
         }
         let wanted = ServiceFilter.among([Admitted(ipProtocol: ipProtocol, ports: .all)])
         return ingress[index].map(\.rule).filter {
-            hop(from: from, to: to, wanted, through: $0) != nil
+            !$0.service.isDHCP && hop(from: from, to: to, wanted, through: $0) != nil
         }
     }
 

@@ -44,7 +44,8 @@ extension Reachability {
         _ addresses: AddressSet, _ wanted: [Admitted], by openings: [Opening],
         _ names: [NamedPort]
     ) -> (IPAddress, IPProtocol, UInt16)? {
-        let admitted = openings.map {
+        // Messages of DHCP are told by their source ports as well: a port is not reached by them.
+        let admitted = openings.filter { !$0.rule.service.isDHCP }.map {
             (service: Admitted($0.rule.service, names: names), addresses: $0.far.addresses)
         }
         for want in wanted {

@@ -69,13 +69,32 @@ extension Reachability {
         guard let openings else {
             return [Way(rule: nil, addresses: addresses, admitted: .anything)]
         }
-        return openings.compactMap { opening in
-            if let index = far.endpoint, !opening.far.endpoints.contains(index) { return nil }
+        return openings.flatMap { opening -> [Way] in
+            if let index = far.endpoint, !opening.far.endpoints.contains(index) { return [] }
             let limited = addresses.intersection(opening.far.addresses)
-            if limited.isEmpty { return nil }
-            return Way(
-                rule: opening.rule, addresses: limited,
-                admitted: Admitted(opening.rule.service, names: names))
+            if limited.isEmpty { return [] }
+            if opening.rule.service.isDHCP { return messages(of: opening.rule, limited) }
+            return [
+                Way(
+                    rule: opening.rule, addresses: limited,
+                    admitted: Admitted(opening.rule.service, names: names))
+            ]
+        }
+    }
+
+    /// Messages of DHCP have other ports in each family.
+    private func messages(of rule: Rule, _ addresses: AddressSet) -> [Way] {
+        AddressFamily.allCases.compactMap { family in
+            let part =
+                family == .v4 ? AddressSet(v4: addresses.v4) : AddressSet(v6: addresses.v6)
+            let ports = DHCP.ports(family)
+            let either = Admitted(
+                ipProtocol: .udp,
+                ports: IntervalSet([ports.client, ports.server].map { $0...$0 }))
+            guard !part.isEmpty,
+                let admitted = Admitted(rule.service, names: []).intersection(either)
+            else { return nil }
+            return Way(rule: rule, addresses: part, admitted: admitted)
         }
     }
 

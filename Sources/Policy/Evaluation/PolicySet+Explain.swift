@@ -147,7 +147,8 @@ extension PolicySet {
         return Question(
             source: direction == .egress ? near : far,
             destination: direction == .egress ? far : near,
-            ipProtocol: flow.ipProtocol, wanted: flow.destinationPort...flow.destinationPort)
+            ipProtocol: flow.ipProtocol, wanted: flow.destinationPort...flow.destinationPort,
+            sourcePort: flow.sourcePort == 0 ? nil : flow.sourcePort)
     }
 
     /// The rule that admits the flow, or why none does.

@@ -21,12 +21,26 @@ extension PolicySet {
         for flow: Flow, at endpoint: Endpoint, direction: Direction, in topology: Topology
     ) -> Verdict {
         if endpoint.addresses.contains(flow.peer(direction)) { return .loopback }
+        if let port = DHCP.port(of: flow, direction) {
+            let message = Flow(
+                source: flow.source, destination: flow.destination, ipProtocol: DHCP.ipProtocol,
+                destinationPort: port)
+            let rule = first(admitting: message, at: endpoint, direction, in: topology)
+            if let rule, rule.service.isDHCP { return .admitted(rule) }
+        }
+        return first(admitting: flow, at: endpoint, direction, in: topology)
+            .map(Verdict.admitted) ?? .refused
+    }
+
+    private func first(
+        admitting flow: Flow, at endpoint: Endpoint, _ direction: Direction, in topology: Topology
+    ) -> Rule? {
         var first: Rule?
         for rule in files.values.lazy.flatMap(\.rules)
         where admits(rule, flow, at: endpoint, direction: direction, in: topology) {
             if first.map(rule.precedes) ?? true { first = rule }
         }
-        return first.map(Verdict.admitted) ?? .refused
+        return first
     }
 
     /// Whether a rule, of this set or of an earlier one, admits a flow at an endpoint.

@@ -7,6 +7,8 @@ struct Question {
     let ipProtocol: IPProtocol
     /// The destination ports, or the first 16 bits of the messages, that must all be admitted.
     let wanted: ClosedRange<UInt16>
+    /// Nil where the asker doesn't know it: any will do.
+    var sourcePort: UInt16?
 
     /// The protocol with the port or the message, in the words of rules.
     var service: String {
@@ -28,6 +30,8 @@ struct Question {
     /// What a service lacks beside its rule's peers; empty if the rule admits the flow, nil if all
     /// that it lacks is too much.
     func lacks(of service: Service, beside parties: [Lack]) -> [Lack]? {
+        // Of other flows it is never the closest rule: no advice says to make a message of DHCP of one.
+        if service.isDHCP { return covers(dhcp: service) ? parties : nil }
         guard let lack = lack(of: service) else { return parties }
         return parties.distance + lack.distance <= Lack.farthest ? parties + [lack] : nil
     }
@@ -78,6 +82,19 @@ struct Question {
         let unknown = names.filter { name in !tenant.ports.contains { $0.name == name } }
         return unknown.isEmpty
             ? "" : " (tenant \(tenant.name) declares no \(unknown.joined(separator: ", ")))"
+    }
+
+    private func covers(dhcp service: Service) -> Bool {
+        guard ipProtocol == .udp, wanted.count == 1,
+            service.admits(DHCP.ipProtocol, destinationPort: wanted.lowerBound, names: [])
+        else { return false }
+        let family = (source.address ?? destination.address)?.family
+        return AddressFamily.allCases.contains {
+            let (client, server) = DHCP.ports($0)
+            guard family ?? $0 == $0 else { return false }
+            let (from, to) = wanted.lowerBound == server ? (client, server) : (server, client)
+            return wanted.lowerBound == to && (sourcePort ?? from) == from
+        }
     }
 
     private func covers(_ service: Service) -> Bool {

@@ -4,6 +4,7 @@ extension Service: CustomStringConvertible {
     /// The service as tables show it: `tcp 5432, 8000-8010`, `icmp 8/0`, `any`.
     public var description: String {
         guard let ipProtocol else { return "any" }
+        if isDHCP { return "dhcp \(choices)" }
         return choices.isEmpty ? "\(ipProtocol)" : "\(ipProtocol) \(choices)"
     }
 

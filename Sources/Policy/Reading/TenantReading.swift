@@ -3,7 +3,7 @@ import NetTypes
 extension DocumentReader {
     private static let tenantKeys = [
         "apiVersion", "kind", "name", "labels", "endpoints", "addresses", "ports", "internal",
-        "world", "host",
+        "world", "host", "dhcp",
     ]
 
     /// A document of the kind Tenant.
@@ -21,8 +21,59 @@ extension DocumentReader {
             ports: fields["ports"].map { namedPorts($0) } ?? [], place: place)
         let rules =
             internalRules(fields, tenant) + outsideRules("world", .world, fields, tenant)
-            + outsideRules("host", .host, fields, tenant)
+            + outsideRules("host", .host, fields, tenant) + dhcpRules(fields, tenant)
         return name.map { _ in .tenant(tenant, rules: rules) }
+    }
+
+    /// What `dhcp` opens: the search for servers, and what the named ones answer.
+    private mutating func dhcpRules(_ fields: Fields, _ tenant: Tenant) -> [Rule] {
+        guard let node = fields["dhcp"] else { return [] }
+        let servers = dhcpServers(node)
+        let families = AddressFamily.allCases.filter { family in
+            servers.contains { $0 == .host || $0.family == family }
+        }
+        guard !servers.isEmpty else { return [] }
+        let header = PolicyHeader(name: "tenant/\(tenant.name) dhcp")
+        let place = fields.keyPlace("dhcp") ?? node.place
+        let groups = families.map { family in
+            Peer.network(
+                family == .v4
+                    ? Prefix(containing: DHCP.broadcast, length: 32)
+                    : Prefix(containing: DHCP.servers6, length: 128), except: [])
+        }
+        return rules(
+            header, from: [tenant.peer], to: groups,
+            [(.dhcp(families.map { DHCP.ports($0).server }), place)])
+            + rules(
+                header, from: servers, to: [tenant.peer],
+                [(.dhcp(families.map { DHCP.ports($0).client }), place)])
+    }
+
+    /// The servers that `dhcp` names: `host`, or a list of addresses and `host`.
+    private mutating func dhcpServers(_ node: SourceNode) -> [Peer] {
+        if node.text == "host" { return [.host] }
+        let items = items(
+            node, of: "dhcp", example: "dhcp: [10.0.0.1]' or 'dhcp: host",
+            ifEmpty: "list the servers' addresses, or delete 'dhcp'")
+        var servers: [Peer] = []
+        for item in items ?? [] {
+            guard let server = dhcpServer(item), !servers.contains(server) else { continue }
+            servers.append(server)
+        }
+        return servers
+    }
+
+    private mutating func dhcpServer(_ node: SourceNode) -> Peer? {
+        guard let text = text(node, "dhcp") else { return nil }
+        if text == "host" { return .host }
+        guard let address = IPAddress(text), address.isServer else {
+            return report(
+                "dhcp \(text.quoted) is neither 'host' nor the address of a server",
+                fix: "write the address that the server answers from, such as 10.0.0.1",
+                at: node.place)
+        }
+        return .network(
+            Prefix(containing: address, length: address.family == .v4 ? 32 : 128), except: [])
     }
 
     private mutating func pinned(_ node: SourceNode) -> [Prefix] {
@@ -139,6 +190,22 @@ extension DocumentReader {
                 at: node.place)
             return []
         }
+    }
+}
+
+extension Peer {
+    /// The family of a network.
+    fileprivate var family: AddressFamily? {
+        if case .network(let prefix, _) = self { prefix.address.family } else { nil }
+    }
+}
+
+extension IPAddress {
+    /// Whether a server on another machine, or in another namespace, may have it.
+    fileprivate var isServer: Bool {
+        let prefix = Prefix(containing: self, length: family == .v4 ? 32 : 128)
+        return !isLoopback && !isMulticastOrBroadcast && self != .v4(0) && self != .v6(0)
+            && prefix.mappedIPv4 == nil
     }
 }
 

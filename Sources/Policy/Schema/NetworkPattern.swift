@@ -2,6 +2,8 @@
 enum NetworkPattern {
     static let network = "^(\(v4)(/\(v4Length))?|\(v6)(/\(v6Length))?)$"
 
+    static let address = "^(\(v4)|\(v6))$"
+
     static let portRange = "^\(port)-\(port)$"
 
     private static let port =

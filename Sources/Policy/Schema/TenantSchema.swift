@@ -45,6 +45,21 @@ extension PolicySchema {
                 "$ref": "#/$defs/outside",
                 "description": "What passes to and from the host itself.",
             ],
+            "dhcp": [
+                "anyOf": [
+                    ["const": "host"],
+                    [
+                        "type": "array", "minItems": 1,
+                        "items": [
+                            "anyOf": [
+                                ["const": "host"],
+                                ["type": "string", "pattern": .text(NetworkPattern.address)],
+                            ]
+                        ],
+                    ],
+                ],
+                "description": "The DHCP servers that its endpoints get their addresses from.",
+            ],
         ],
     ]
 

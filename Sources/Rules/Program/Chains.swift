@@ -16,6 +16,10 @@ extension Program {
                 "own address from outside",
                 .isIPv6 + .source6 + [.member(of: SetName.own6, key: register, inverted: false)]
                     + [.verdict(.goTo(ownSource.name))]),
+            rule(
+                "DHCP discovery",
+                .isFromUnspecified4 + .isUDP4(from: 68, to: 67)
+                    + [.verdict(.goTo(discoveryHeard.name))]),
             rule("flows of live rules", .isConfirmed + .followMark),
             rule("neighbours", .icmpv6(135...136, hopLimit: 255) + [.verdict(.accept)]),
             rule("routers", .icmpv6(134...134, hopLimit: 255) + [.verdict(.accept)]),
@@ -23,6 +27,15 @@ extension Program {
             rule(
                 "no flow",
                 .ct(.state, has: Self.invalidOrUntracked) + [.verdict(.goTo(noFlow.name))]),
+            rule("memberships", .isMembership + [.verdict(.goTo(membershipIn.name))]),
+            rule(
+                "DHCP answers",
+                .isUDP4(from: 67, to: 68) + .isOriginalDirection
+                    + [.verdict(.goTo(dhcpAnswers.name))]),
+            rule(
+                "DHCP answers",
+                .isUDP6(from: 547, to: 546) + .isOriginalDirection
+                    + [.verdict(.goTo(dhcpAnswers.name))]),
             rule("called", .isOriginalDirection + [.verdict(.goTo(judgeName(.ingress)))]),
             rule("calling", [.verdict(.goTo(judgeName(.egress)))]),
         ])
@@ -34,7 +47,7 @@ extension Program {
             rule(
                 "foreign source",
                 .isIPv4 + .source4 + [.member(of: SetName.own4, key: register, inverted: true)]
-                    + leads(to: .spoofed)),
+                    + [.verdict(.goTo(unspecified4.name))]),
             rule(
                 "foreign source",
                 .isIPv6 + .source6 + [.member(of: SetName.own6, key: register, inverted: true)]
@@ -45,12 +58,124 @@ extension Program {
             rule("listener reports", .icmpv6(131...132, hopLimit: 1) + [.verdict(.accept)]),
             rule("listener reports", .icmpv6(143...143, hopLimit: 1) + [.verdict(.accept)]),
             rule("no flow", .ct(.state, has: Self.invalidOrUntracked) + leads(to: .invalid)),
+            rule("memberships", .isMembership + [.verdict(.goTo(membershipOut.name))]),
+            rule(
+                "DHCP search",
+                .isUDP4(from: 68, to: 67) + .isOriginalDirection
+                    + [.verdict(.goTo(dhcpSearch.name))]),
+            rule(
+                "DHCP search",
+                .isUDP6(from: 546, to: 547) + .isOriginalDirection
+                    + [.verdict(.goTo(dhcpSearch.name))]),
             rule("calling", .isOriginalDirection + [.verdict(.goTo(judgeName(.egress)))]),
             rule("called", [.verdict(.goTo(judgeName(.ingress)))]),
         ])
 
     static let forward = Chain(
         name: "forward", hook: .forward, rules: [rule("not a router", leads(to: .forwarded))])
+
+    /// What DHCP servers say to the endpoint, by rules about that; all others are judged as calls.
+    static let dhcpAnswers = dhcp(
+        "dhcp_answers", .ingress, otherwise: [.verdict(.goTo(judgeName(.ingress)))])
+
+    /// What the endpoint says to DHCP servers from an address of its own.
+    static let dhcpSearch = dhcp(
+        "dhcp_search", .egress, otherwise: [.verdict(.goTo(judgeName(.egress)))])
+
+    /// The same from 0.0.0.0, which nothing else may come from (RFC 2131, 4.1).
+    static let dhcpDiscovery = dhcp("dhcp_discovery", .egress, otherwise: leads(to: .spoofed))
+
+    /// Hosts without an address look for a DHCP server, which is no attempt on those that hear it: without a rule it is
+    /// dropped without a report.
+    ///
+    /// It has the tuple of the endpoint's own discovery, and so that flow; the mark of that says nothing here. The
+    /// kernel delivers from 0.0.0.0 only what is sent to 255.255.255.255 (`ip_route_input_slow` in
+    /// net/ipv4/route.c).
+    static let discoveryHeard = Chain(
+        name: "discovery_heard", hook: nil,
+        rules: [
+            rule("no class yet", [.load([0, 0, 0, 0], into: register)] + setMark),
+            rule(
+                "class", [.ct(.source4, .original, into: register)] + classify(SetName.peers4)),
+            rule("rule", admission(.destinationPort, .original, SetName.admitIn, [])),
+            rule(
+                "rule",
+                admission(
+                    .destinationPort, .original, SetName.rangesIn, [.toNetworkOrder(register)])),
+            rule("live rule", .followMark),
+            rule("not called", [.counter, .verdict(.drop)]),
+        ])
+
+    /// Looks for a rule about DHCP, as `judge` does for all others.
+    private static func dhcp(
+        _ name: String, _ direction: Direction, otherwise: [Expression]
+    ) -> Chain {
+        let isIngress = direction == .ingress
+        let side: Expression.CtDirection = isIngress ? .original : .reply
+        let map = isIngress ? SetName.dhcpIn : SetName.dhcpOut
+        return Chain(
+            name: name, hook: nil,
+            rules: [
+                rule("flows of live rules", .isConfirmed + .followMark),
+                rule("no class yet", [.load([0, 0, 0, 0], into: register)] + setMark),
+                rule("class", [.ct(.source4, side, into: register)] + classify(SetName.peers4)),
+                rule("class", [.ct(.source6, side, into: register)] + classify(SetName.peers6)),
+                rule("rule", admission(.destinationPort, .original, map, [])),
+                judgedAgain,
+                rule("live rule", .followMark),
+                rule("never admitted", otherwise),
+            ])
+    }
+
+    /// Notes a confirmed flow that was found a rule.
+    private static let judgedAgain = rule(
+        "judged again",
+        .isConfirmed + .ct(.mark, has: Mark.ruleBit)
+            + [.ct(.mark, nil, into: register)]
+            + [.add(to: SetName.rejudged, key: register)])
+
+    /// IGMP is for IPv4 what listener discovery is for IPv6, but connection tracking tracks it.
+    ///
+    /// Types: 0x11 query, 0x12 and 0x16 reports of versions 1 and 2, 0x17 leave (RFC 2236), 0x22 report of version
+    /// 3 (RFC 3376). Queries are heard. Reports are for routers, as in `noFlow`; an endpoint hears those of
+    /// groups that it is a member of.
+    static let membershipIn = Chain(
+        name: "membership_in", hook: nil,
+        rules: [rule("listener queries", .membership(0x11...0x11) + [.verdict(.accept)])]
+            + reports("listener reports", [.counter, .verdict(.drop)])
+            + [
+                rule("called", .isOriginalDirection + [.verdict(.goTo(judgeName(.ingress)))]),
+                rule("calling", [.verdict(.goTo(judgeName(.egress)))]),
+            ])
+
+    /// The same of what the endpoint sends: reports go out, queries are left to rules.
+    static let membershipOut = Chain(
+        name: "membership_out", hook: nil,
+        rules: reports("listener reports", [.verdict(.accept)]) + [
+            rule("calling", .isOriginalDirection + [.verdict(.goTo(judgeName(.egress)))]),
+            rule("called", [.verdict(.goTo(judgeName(.ingress)))]),
+        ])
+
+    /// A rule for each run of types of IGMP reports and leaves.
+    private static func reports(_ comment: String, _ then: [Expression]) -> [ConstantRule] {
+        [0x12...0x12, 0x16...0x17, 0x22...0x22].map { rule(comment, .membership($0) + then) }
+    }
+
+    /// What a node without an IPv4 address may send from 0.0.0.0, as `unspecified` for IPv6: reports of version 3
+    /// (RFC 3376, 4.2.13).
+    static let unspecified4 = Chain(
+        name: "no_address4", hook: nil,
+        rules: [
+            rule(
+                "listener reports",
+                .isFromUnspecified4 + .membership(0x22...0x22) + [.verdict(.accept)]),
+            rule(
+                "DHCP discovery",
+                .isUDP4(from: 68, to: 67) + .isFromUnspecified4 + .isToBroadcast
+                    + .isOriginalDirection + [.verdict(.goTo(dhcpDiscovery.name))]),
+            rule("foreign source", .isFromProgram + leads(to: .spoofed)),
+        ] + reports("new address", [.counter, .verdict(.drop)])
+            + [rule("foreign source", leads(to: .spoofed))])
 
     /// Drops what comes in under the endpoint's own address: as refused, unless it is the sender's own
     /// copy of a multicast or broadcast.
@@ -134,11 +259,7 @@ extension Program {
                         ]
                 }
                 + [
-                    rule(
-                        "judged again",
-                        .isConfirmed + .ct(.mark, has: Mark.ruleBit)
-                            + [.ct(.mark, nil, into: register)]
-                            + [.add(to: SetName.rejudged, key: register)]),
+                    judgedAgain,
                     rule("live rule", .followMark),
                     rule("admitted once", .isConfirmed + leads(to: .revoked)),
                     rule("never admitted", leads(to: .refused)),

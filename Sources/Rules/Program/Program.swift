@@ -14,6 +14,8 @@ public enum Program {
             SetDefinition(name: SetName.peers6, key: [.ipv6], value: .mark, isInterval: true),
             admissions(SetName.admitIn, isInterval: false),
             admissions(SetName.admitOut, isInterval: false),
+            admissions(SetName.dhcpIn, isInterval: false),
+            admissions(SetName.dhcpOut, isInterval: false),
             admissions(SetName.rangesIn, isInterval: true),
             admissions(SetName.rangesOut, isInterval: true),
             SetDefinition(
@@ -26,8 +28,9 @@ public enum Program {
     /// In the order in which they are made: a chain comes after those it leads to.
     public static let chains: [Chain] =
         Refusal.allCases.map(refusal) + [
-            judge(.ingress), judge(.egress), ownSource, noFlow, unspecified, input, output,
-            forward,
+            judge(.ingress), judge(.egress), dhcpAnswers, dhcpSearch, dhcpDiscovery,
+            discoveryHeard, ownSource, noFlow, membershipIn, membershipOut,
+            unspecified, unspecified4, input, output, forward,
         ]
 
     /// The names of the sets that hold policy.
@@ -38,6 +41,8 @@ public enum Program {
         public static let peers6 = "peers6"
         public static let admitIn = "admit_in"
         public static let admitOut = "admit_out"
+        public static let dhcpIn = "dhcp_in"
+        public static let dhcpOut = "dhcp_out"
         public static let rangesIn = "ranges_in"
         public static let rangesOut = "ranges_out"
         public static let rules = "rules"

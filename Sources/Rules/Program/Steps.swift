@@ -40,6 +40,56 @@ extension [Expression] {
             + [.payload(.transport, offset: 0, length: 1, into: first)] + type
     }
 
+    /// IGMP to a group of the link: RFC 2236, 2 and RFC 3376, 4.
+    ///
+    /// Reports, leaves and queries have a TTL of 1 and go to groups. A rule speaks of everything else of the
+    /// protocol.
+    static let isMembership: Self =
+        isIPv4 + [.meta(.layer4Protocol, into: first), .compare(.equal, first, [2])]
+        + [.payload(.network, offset: 8, length: 1, into: first)]
+        + [.compare(.equal, first, [1])]
+        + [.payload(.network, offset: 16, length: 4, into: first)]
+        + [
+            .compare(.atLeast, first, [224, 0, 0, 0]),
+            .compare(.atMost, first, [239, 255, 255, 255]),
+        ]
+
+    /// `isMembership` of these types.
+    static func membership(_ types: ClosedRange<UInt8>) -> Self {
+        let type: Self =
+            types.count == 1
+            ? [.compare(.equal, first, [types.lowerBound])]
+            : [
+                .compare(.atLeast, first, [types.lowerBound]),
+                .compare(.atMost, first, [types.upperBound]),
+            ]
+        return isMembership + [.payload(.transport, offset: 0, length: 1, into: first)] + type
+    }
+
+    static let isFromUnspecified4: Self =
+        isIPv4 + source4 + [.compare(.equal, first, [0, 0, 0, 0])]
+
+    static let isToBroadcast: Self = [
+        .payload(.network, offset: 16, length: 4, into: first),
+        .compare(.equal, first, [255, 255, 255, 255]),
+    ]
+
+    /// UDP of IPv4 between these ports.
+    static func isUDP4(from: UInt16, to: UInt16) -> Self { isUDP(from, to) + isIPv4 }
+
+    /// The same of IPv6.
+    static func isUDP6(from: UInt16, to: UInt16) -> Self { isUDP(from, to) + isIPv6 }
+
+    private static func isUDP(_ source: UInt16, _ destination: UInt16) -> Self {
+        [
+            .meta(.layer4Protocol, into: first), .compare(.equal, first, [17]),
+            .payload(.transport, offset: 0, length: 2, into: first),
+            .compare(.equal, first, source.networkBytes),
+            .payload(.transport, offset: 2, length: 2, into: first),
+            .compare(.equal, first, destination.networkBytes),
+        ]
+    }
+
     /// Whether a bit of a conntrack number is set.
     static func ct(_ key: Expression.CtKey, has bits: UInt32, _ wanted: Bool = true) -> Self {
         [

@@ -43,6 +43,11 @@ extension Changeset.Delta<Admission> {
         Self(removed: removed.filter(\.isSingle), added: added.filter(\.isSingle))
     }
 
+    /// What concerns one of the maps.
+    public func only(_ kind: Admission.Kind) -> Self {
+        Self(removed: removed.filter { $0.kind == kind }, added: added.filter { $0.kind == kind })
+    }
+
     /// What concerns the map of ranges.
     public var ranges: Self {
         Self(removed: removed.filter { !$0.isSingle }, added: added.filter { !$0.isSingle })

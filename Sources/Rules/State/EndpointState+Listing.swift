@@ -11,12 +11,18 @@ extension EndpointState {
             block("set", Name.own4, own(.v4)), block("set", Name.own6, own(.v6)),
             block("map", Name.peers4, peers4.map { $0.line { .v4($0) } }),
             block("map", Name.peers6, peers6.map { $0.line { .v6($0) } }),
-            block("map", Name.admitIn, ingress.filter(\.isSingle).map(\.line)),
-            block("map", Name.admitOut, egress.filter(\.isSingle).map(\.line)),
-            block("map", Name.rangesIn, ingress.filter { !$0.isSingle }.map(\.line)),
-            block("map", Name.rangesOut, egress.filter { !$0.isSingle }.map(\.line)),
+            block("map", Name.admitIn, lines(.single, .ingress)),
+            block("map", Name.admitOut, lines(.single, .egress)),
+            block("map", Name.dhcpIn, lines(.dhcp, .ingress)),
+            block("map", Name.dhcpOut, lines(.dhcp, .egress)),
+            block("map", Name.rangesIn, lines(.ranges, .ingress)),
+            block("map", Name.rangesOut, lines(.ranges, .egress)),
             block("map", Name.rules, rules.entries.map(\.line)),
         ].joined()
+    }
+
+    private func lines(_ kind: Admission.Kind, _ direction: Direction) -> [String] {
+        admissions(direction).filter { $0.kind == kind }.map(\.line)
     }
 
     private func block(_ kind: String, _ name: String, _ lines: [String]) -> String {
@@ -40,8 +46,8 @@ extension PeerRange {
 
 extension Admission {
     fileprivate var line: String {
-        let first = IPProtocol(rawValue: protocols.lowerBound)
-        let last = IPProtocol(rawValue: protocols.upperBound)
+        let first = isDHCP ? .udp : IPProtocol(rawValue: protocols.lowerBound)
+        let last = isDHCP ? .udp : IPProtocol(rawValue: protocols.upperBound)
         let protocols = first == last ? "\(first)" : "\(first.rawValue)-\(last.rawValue)"
         let ports =
             ports.count == 1

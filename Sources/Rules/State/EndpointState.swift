@@ -43,11 +43,11 @@ public struct EndpointState: Hashable, Sendable {
 extension EndpointState {
     /// How many elements each map of admissions has, by its name.
     public var admissionCounts: [(map: String, count: Int)] {
-        let (ports, calls) = (ingress.count(where: \.isSingle), egress.count(where: \.isSingle))
-        return [
-            (Program.SetName.admitIn, ports), (Program.SetName.rangesIn, ingress.count - ports),
-            (Program.SetName.admitOut, calls), (Program.SetName.rangesOut, egress.count - calls),
-        ]
+        Direction.allCases.flatMap { direction in
+            Admission.Kind.allCases.map { kind in
+                (kind.map(direction), admissions(direction).count { $0.kind == kind })
+            }
+        }
     }
 }
 
@@ -85,7 +85,33 @@ public struct Admission: Hashable, Sendable {
 }
 
 extension Admission {
-    /// Whether it is one port of one protocol, which has its place in a hash table.
+    /// Which map an admission belongs into.
+    public enum Kind: Hashable, Sendable, CaseIterable {
+        /// One port of one protocol.
+        case single
+        /// Messages of DHCP to a port; their protocol is 0, which no packet has together with a port.
+        case dhcp
+        /// All others.
+        case ranges
+
+        /// The name of the map.
+        public func map(_ direction: Direction) -> String {
+            typealias Name = Program.SetName
+            let isIngress = direction == .ingress
+            return switch self {
+            case .single: isIngress ? Name.admitIn : Name.admitOut
+            case .dhcp: isIngress ? Name.dhcpIn : Name.dhcpOut
+            case .ranges: isIngress ? Name.rangesIn : Name.rangesOut
+            }
+        }
+    }
+
+    public var kind: Kind { isDHCP ? .dhcp : isSingle ? .single : .ranges }
+
+    /// Whether it is about messages of DHCP to a port.
+    public var isDHCP: Bool { protocols == 0...0 && ports.lowerBound == ports.upperBound }
+
+    /// Whether it has a key of its own in a hash table, as one port of one protocol has.
     ///
     /// There it costs a change one element. A change to a map of ranges costs the kernel a copy of the
     /// whole map, and each element that goes a walk over it (`pipapo_clone` and `pipapo_drop` in

@@ -1,4 +1,5 @@
 internal import NetTypes
+internal import Policy
 
 /// What the maps say to protocols and ports of one class of peers, as the programs look it up.
 struct HostClass {
@@ -85,6 +86,7 @@ struct OpeningPackets {
     static func all(_ family: AddressFamily) -> [OpeningPackets] {
         let message: UInt128 = family == .v4 ? 1 : 58
         let requests: [UInt128] = family == .v4 ? [8, 13, 15, 17] : [128, 139]
+        let dhcp = DHCP.ports(family)
         let withPorts = set([6, 17, 132])
         // Extension headers are never the last one: RFC 8200, 4.1.
         let followed = family == .v6 ? set([0, 43, 44, 51, 60]) : IntervalSet()
@@ -96,6 +98,10 @@ struct OpeningPackets {
                 protocols: set([message]),
                 ports: IntervalSet(requests.map { $0 << 8...($0 << 8 | 0xff) })),
             OpeningPackets(protocols: others, ports: set([0])),
+            // Messages of DHCP, which rules and maps know by a protocol of their own.
+            OpeningPackets(
+                protocols: set([UInt128(DHCP.ipProtocol.rawValue)]),
+                ports: set([UInt128(dhcp.client), UInt128(dhcp.server)])),
         ]
     }
 

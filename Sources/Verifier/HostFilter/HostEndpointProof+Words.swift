@@ -65,13 +65,17 @@ extension HostEndpointProof {
     ) -> CounterexamplePacket {
         let far = HostAddress.address(remote)
         let near = local.map(HostAddress.address) ?? localAddress(far.family)
-        let number = IPProtocol(rawValue: ipProtocol)
         let isEgress = direction == .egress
+        let dhcp = DHCP.ports(far.family)
+        let isDHCP =
+            ipProtocol == DHCP.ipProtocol.rawValue && [dhcp.client, dhcp.server].contains(port)
+        let number = isDHCP ? .udp : IPProtocol(rawValue: ipProtocol)
+        let caller: UInt16 = isDHCP ? port ^ dhcp.client ^ dhcp.server : 40_000
         let mark = index.state.mark(of: sender)
         return CounterexamplePacket(
             direction: isEgress ? .outgoing : .incoming, source: isEgress ? near : far,
             destination: isEgress ? far : near, ipProtocol: number,
-            sourcePort: number.hasPorts ? 40_000 : nil,
+            sourcePort: number.hasPorts ? caller : nil,
             destinationPort: number.hasPorts ? port : nil,
             type: number.isICMP ? UInt8(port >> 8) : nil,
             code: number.isICMP ? UInt8(port & 0xff) : nil, interface: interface,

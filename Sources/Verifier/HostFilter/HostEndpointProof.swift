@@ -119,7 +119,8 @@ struct HostEndpointProof {
     mutating func run() {
         holdOwn()
         for family in AddressFamily.allCases {
-            if own.contains(where: { HostAddress.address($0).family == family }) {
+            // From 0.0.0.0 an endpoint without an address may look for a DHCP server.
+            if family == .v4 || own.contains(where: { HostAddress.address($0).family == family }) {
                 holdAddresses(.egress, family)
             }
             holdAddresses(.ingress, family)

@@ -39,6 +39,24 @@ struct Expected {
 struct ControlMessage {
     let types: ClosedRange<UInt128>
     let hopLimit: UInt128
+    var ipProtocol: UInt128 = 58
+    /// Where they go; nil where that isn't asked.
+    var destinations: ClosedRange<UInt128>?
+
+    /// IGMP to groups of the link; types as in RFC 2236 and RFC 3376.
+    static func membership(_ types: ClosedRange<UInt128>) -> ControlMessage {
+        ControlMessage(
+            types: types, hopLimit: 1, ipProtocol: 2, destinations: 0xe000_0000...0xefff_ffff)
+    }
+
+    /// Queries for groups of IPv4.
+    static let queries4 = [membership(0x11...0x11)]
+    /// Reports of groups of IPv4, and leaves.
+    static let reports4 = [
+        membership(0x12...0x12), membership(0x16...0x17), membership(0x22...0x22),
+    ]
+    /// Those that may come from 0.0.0.0.
+    static let reportsFromNowhere4 = [membership(0x22...0x22)]
 
     /// Neighbours, routers, listener queries.
     static let heard = [

@@ -10,7 +10,7 @@ struct Judgement {
     let backed: BackedMarks
     let groups: [Direction: PolicyGroups]
 
-    private var width: Int { scenario.addressWidth }
+    var width: Int { scenario.addressWidth }
 
     /// What is expected of the packets of a leaf; nil with a reason where that can't be said.
     ///
@@ -44,6 +44,9 @@ struct Judgement {
         guard !space.domain(place, width: 4).contains(1) else { return false }
         let (own, foreign) = space.domain(Place.source, width: width).split(by: own, bytes: width)
         guard scenario.way == .outgoing ? foreign.isEmpty : own.isEmpty else { return false }
+        guard memberships(in: space).expected.isEmpty, messages(in: space).messages == nil else {
+            return false
+        }
         return scenario.flow == .first
             || backed.split(space.domain(Place.connectionMark, width: 4)).live.isEmpty
     }
@@ -56,23 +59,27 @@ struct Judgement {
     /// What can't be expected, and why.
     struct Obscure: Error { let reason: String }
 
-    private func expected(
+    func expected(
         of space: Space, in leaf: Leaf, _ byRule: Bool
     ) -> Result<[Expected], Obscure> {
         let (own, foreign) = space.domain(Place.source, width: width).split(by: own, bytes: width)
         var result: [Expected] = []
         let (trusted, spoofed) = scenario.way == .outgoing ? (own, foreign) : (foreign, own)
         if !spoofed.isEmpty {
-            result += self.spoofed(space.setting(Place.source, spoofed))
+            switch self.spoofed(space.setting(Place.source, spoofed), leaf) {
+            case .success(let more): result += more
+            case .failure(let obscure): return .failure(obscure)
+            }
         }
         if trusted.isEmpty { return .success(result) }
         let honest = space.setting(Place.source, trusted)
         switch scenario.flow {
         case .none:
             let messages =
-                scenario.way == .outgoing ? ControlMessage.said : ControlMessage.heard
+                scenario.family == .v4
+                ? [] : scenario.way == .outgoing ? ControlMessage.said : ControlMessage.heard
             return .success(result + control(honest, messages, "it belongs to no flow"))
-        case .first: return judged(honest, leaf, byRule).map { result + $0 }
+        case .first: return judgedBesides(honest, leaf, byRule).map { result + $0 }
         case .known, .error:
             let (live, dead) = backed.split(honest.domain(Place.connectionMark, width: 4))
             if !live.isEmpty {
@@ -82,22 +89,55 @@ struct Judgement {
                         expectation: .passes("the flow's rule is live")))
             }
             if dead.isEmpty { return .success(result) }
-            return judged(honest.setting(Place.connectionMark, dead), leaf, byRule).map {
+            return judgedBesides(honest.setting(Place.connectionMark, dead), leaf, byRule).map {
                 result + $0
             }
         }
     }
 
-    private func spoofed(_ space: Space) -> [Expected] {
+    /// What rules say to packets of flows, but for those that no rule is asked about.
+    func judgedBesides(
+        _ space: Space, _ leaf: Leaf, _ byRule: Bool
+    ) -> Result<[Expected], Obscure> {
+        var (result, rest) = memberships(in: space)
+        for space in rest {
+            switch judgedWithDHCP(space, leaf, byRule) {
+            case .success(let more): result += more
+            case .failure(let obscure): return .failure(obscure)
+            }
+        }
+        return .success(result)
+    }
+
+    /// IGMP that no rule is asked about.
+    ///
+    /// Connection tracking takes it for flows, unlike listener discovery of IPv6.
+    func memberships(in space: Space) -> (expected: [Expected], rest: [Space]) {
+        guard scenario.family == .v4, !scenario.isError,
+            space.domain(Place.layer4, width: 1).contains(2)
+        else { return ([], [space]) }
+        if scenario.way == .outgoing {
+            return parted(space, ControlMessage.reports4, .passes("IPv4 needs it"))
+        }
+        let (heard, others) = parted(space, ControlMessage.queries4, .passes("IPv4 needs it"))
+        return others.reduce(into: (heard, [])) { result, space in
+            let (dropped, rest) = parted(
+                space, ControlMessage.reports4, .refused("reports of groups are for routers"))
+            result.0 += dropped
+            result.1 += rest
+        }
+    }
+
+    func spoofed(_ space: Space, _ leaf: Leaf) -> Result<[Expected], Obscure> {
         if scenario.way == .incoming {
-            return [
+            return .success([
                 Expected(
                     space: space, expectation: .refused("its source is the endpoint's own address"))
-            ]
+            ])
         }
         let reason = "its source is not the endpoint's own address"
-        guard scenario.family == .v6, scenario.flow == .none else {
-            return [Expected(space: space, expectation: .refused(reason))]
+        guard scenario.family == .v6 ? scenario.flow == .none : !scenario.isError else {
+            return .success([Expected(space: space, expectation: .refused(reason))])
         }
         let (nowhere, foreign) = space.domain(Place.source, width: width)
             .split(by: IntervalSet(0...0), bytes: width)
@@ -107,52 +147,68 @@ struct Judgement {
                 Expected(
                     space: space.setting(Place.source, foreign), expectation: .refused(reason)))
         }
-        if !nowhere.isEmpty {
-            result += control(
-                space.setting(Place.source, nowhere), ControlMessage.saidFromNowhere, reason)
+        if nowhere.isEmpty { return .success(result) }
+        let rest = space.setting(Place.source, nowhere)
+        if scenario.family == .v6 {
+            return .success(result + control(rest, ControlMessage.saidFromNowhere, reason))
         }
-        return result
+        let (reports, others) = parted(
+            rest, ControlMessage.reportsFromNowhere4, .passes("IPv4 needs it"))
+        result += reports
+        for space in others {
+            switch discovery(space, leaf, reason) {
+            case .success(let more): result += more
+            case .failure(let obscure): return .failure(obscure)
+            }
+        }
+        return .success(result)
     }
 
     /// Messages that pass by their type and hop limit, and everything else.
-    private func control(
+    func control(
         _ space: Space, _ messages: [ControlMessage], _ reason: String
     ) -> [Expected] {
+        let (passing, rest) = parted(
+            space, messages, .passes(scenario.family == .v6 ? "IPv6 needs it" : "IPv4 needs it"))
+        return passing + rest.map { Expected(space: $0, expectation: .refused(reason)) }
+    }
+
+    /// The packets that are one of the messages, with what is expected of them, and all others.
+    func parted(
+        _ space: Space, _ messages: [ControlMessage], _ expectation: Expectation
+    ) -> (expected: [Expected], rest: [Space]) {
         var rest = [space]
         var result: [Expected] = []
-        if scenario.family == .v6 {
-            for message in messages {
-                let wanted: [(field: Int, width: Int, values: ClosedRange<UInt128>)] = [
-                    (Place.layer4, 1, 58...58),
-                    (Place.hopLimit, 1, message.hopLimit...message.hopLimit),
-                    (fields.transportLength, 2, 1...0xffff), (fields.type, 1, message.types),
-                ]
-                var next: [Space] = []
-                for space in rest {
-                    var inside: Space? = space
-                    for (field, width, values) in wanted {
-                        guard let here = inside else { break }
-                        let (yes, no) = here.domain(field, width: width)
-                            .split(by: IntervalSet(values), bytes: width)
-                        if !no.isEmpty { next.append(here.setting(field, no)) }
-                        inside = yes.isEmpty ? nil : here.setting(field, yes)
-                    }
-                    if let inside {
-                        result.append(
-                            Expected(space: inside, expectation: .passes("IPv6 needs it")))
-                    }
-                }
-                rest = next
+        for message in messages {
+            var wanted: [(field: Int, width: Int, values: ClosedRange<UInt128>)] = [
+                (Place.layer4, 1, message.ipProtocol...message.ipProtocol),
+                (Place.hopLimit, 1, message.hopLimit...message.hopLimit),
+                (fields.transportLength, 2, 1...0xffff), (fields.type, 1, message.types),
+            ]
+            if let destinations = message.destinations {
+                wanted.insert((Place.destination, width, destinations), at: 2)
             }
+            var next: [Space] = []
+            for space in rest {
+                var inside: Space? = space
+                for (field, width, values) in wanted {
+                    guard let here = inside else { break }
+                    let (yes, no) = here.domain(field, width: width)
+                        .split(by: IntervalSet(values), bytes: width)
+                    if !no.isEmpty { next.append(here.setting(field, no)) }
+                    inside = yes.isEmpty ? nil : here.setting(field, yes)
+                }
+                if let inside { result.append(Expected(space: inside, expectation: expectation)) }
+            }
+            rest = next
         }
-        return result + rest.map { Expected(space: $0, expectation: .refused(reason)) }
+        return (result, rest)
     }
 }
 
 /// Flows are judged by who called whom.
 extension Judgement {
-    private func judged(_ space: Space, _ leaf: Leaf, _ byRule: Bool) -> Result<[Expected], Obscure>
-    {
+    func judged(_ space: Space, _ leaf: Leaf, _ byRule: Bool) -> Result<[Expected], Obscure> {
         let direction: Direction = scenario.isCalled ? .ingress : .egress
         guard let groups = groups[direction] else {
             return .failure(Obscure(reason: "no policy for the direction"))
@@ -190,7 +246,7 @@ extension Judgement {
         return .success(result)
     }
 
-    private func judged(
+    func judged(
         _ space: Space, _ leaf: Leaf, _ answers: PolicyAnswers, _ byRule: Bool
     ) -> Result<[Expected], Obscure> {
         let protocolField = scenario.isError ? fields.flowProtocol : Place.layer4
@@ -222,7 +278,7 @@ extension Judgement {
     }
 
     /// The port that a translation has put in.
-    private func writtenPort(_ leaf: Leaf) -> Domain? {
+    func writtenPort(_ leaf: Leaf) -> Domain? {
         guard leaf.state.translated.contains(where: { $0 == .destination || $0 == .redirect }),
             let high = leaf.state.written[fields.port.high]?.first,
             let low = leaf.state.written[fields.port.low]?.first

@@ -33,7 +33,8 @@ struct Mutator {
 
     private func admission(_ random: inout SeededGenerator) -> Mutation? {
         let direction: Direction = random.once(in: 2) ? .ingress : .egress
-        let all = state.admissions(direction)
+        // Messages of DHCP have maps of their own, with other keys.
+        let all = state.admissions(direction).filter { !$0.isDHCP }
         guard !all.isEmpty else { return nil }
         let one = random.pick(all)
         let delete = "delete element \(place(one, direction))"

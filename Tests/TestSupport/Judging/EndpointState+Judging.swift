@@ -8,6 +8,13 @@ extension EndpointState {
     public func rule(for probe: Probe) -> LiveRule? {
         let flow = probe.flow
         guard let peerClass = peerClass(of: probe) else { return nil }
+        if let port = DHCP.port(of: flow, probe.direction),
+            let message = admissions(probe.direction).first(where: {
+                $0.peerClass == peerClass && $0.isDHCP && $0.ports.contains(port)
+            })
+        {
+            return rules[message.rule]
+        }
         let found = admissions(probe.direction).filter {
             $0.peerClass == peerClass && $0.protocols.contains(flow.ipProtocol.rawValue)
                 && $0.ports.contains(flow.destinationPort)

@@ -51,6 +51,12 @@ extension PolicySet {
         let isEgress = probe.direction == .egress
         if isEgress, endpoint.addresses.contains(probe.flow.destination) { return .loopback }
         let isOwn = endpoint.addresses.contains(probe.flow.source)
+        if isEgress, DHCP.isDiscovery(probe.flow) {
+            let rule = verdict(
+                for: probe.flow, at: endpoint, direction: .egress, in: topology
+            ).rule
+            if let rule, rule.service.isDHCP { return .admitted(rule) }
+        }
         if isOwn != isEgress { return .refused(isEgress ? .spoofed : .ownOutside) }
         let verdict = verdict(
             for: probe.flow, at: endpoint, direction: probe.direction, in: topology)

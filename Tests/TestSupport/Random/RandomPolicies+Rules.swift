@@ -55,8 +55,10 @@ extension RandomPolicies {
         case 1: return PeerText(text: "host", selectsEndpoints: false)
         default:
             let prefix = generator.prefix()
-            let except = generator.list(0...3) { $0.prefix(inside: prefix) }
+            var except = generator.list(0...3) { $0.prefix(inside: prefix) }
                 .filter { $0 != prefix }
+            // What leaves nothing is a mistake, also where only all of it together does.
+            if prefix.addresses.subtracting(AddressSet(except)).isEmpty { except = [] }
             let holes =
                 except.isEmpty
                 ? "" : ", except: [\(except.map { "'\($0)'" }.joined(separator: ", "))]"

@@ -36,8 +36,14 @@ extension RandomPolicies {
         if generator.once(in: 2) { lines.append("internal: deny") }
         if generator.once(in: 3) { lines.append("world: \(outside)") }
         if generator.once(in: 3) { lines.append("host: \(outside)") }
+        if generator.once(in: 3) { lines.append("dhcp: \(generator.pick(Self.servers))") }
         return lines.joined(separator: "\n") + "\n"
     }
+
+    private static let servers = [
+        "host", "[10.1.0.1]", "[192.0.2.9, host]", "[10.2.0.1, 10.1.0.2]", "['fd00:1::1']",
+        "['fe80::2', 10.1.0.1]",
+    ]
 
     private var outside: String {
         mutating get {
