@@ -26,6 +26,9 @@ extension KernelTests {
             process.arguments = [
                 "--net=" + (try rig.path(name)), "unshare", "--net", "sleep", "600",
             ]
+            // Nothing waits for the end of what it might say.
+            process.standardOutput = FileHandle.nullDevice
+            process.standardError = FileHandle.nullDevice
             try process.run()
             let outer = try rig.namespace(name).id
             try await wait(for: "the nested namespace") {
@@ -118,7 +121,7 @@ extension KernelTests {
                 try rig.write(Self.policies, to: "open.yaml")
                 try rig.write(PolicyText.policy(PolicyText.udp("7001")), to: "a.yaml")
                 var process: Process?
-                defer { process?.terminate() }
+                defer { process.map { _ = kill($0.processIdentifier, SIGKILL) } }
                 try await rig.withGuards(mode) { agent in
                     process = try await lose(loss, rig)
                     try await wait(for: "the held link") {
@@ -225,7 +228,7 @@ extension KernelTests {
                 try rig.write(Self.policies, to: "open.yaml")
                 try await rig.withAgent { agent in
                     let process = try await lose(.interfaceMovedAway, rig)
-                    defer { process?.terminate() }
+                    defer { process.map { _ = kill($0.processIdentifier, SIGKILL) } }
                     try await wait(for: "the held link") {
                         await !agent.status().held.isEmpty
                     }

@@ -41,9 +41,10 @@ public struct Schedule<Key: Hashable & Comparable & Sendable>: Sendable {
         return due
     }
 
-    /// The earliest deadline; nil where nothing is scheduled.
+    /// Looks for the earliest deadline.
     ///
     /// - Parameter held: Tasks that have to wait, and don't count.
+    /// - Returns: When something is due; nil where nothing is scheduled.
     public func next(except held: Set<Key> = []) -> ContinuousClock.Instant? {
         deadlines.lazy.filter { !held.contains($0.key) }.map(\.value).min()
     }

@@ -82,8 +82,8 @@ struct OpeningPackets {
     let protocols: IntervalSet<UInt128>
     let ports: IntervalSet<UInt128>
 
-    /// Of a family, without those that are no flow's first or have other headers to follow.
-    static func all(_ family: AddressFamily) -> [OpeningPackets] {
+    /// Of a family and a direction, without those that are no flow's first or have other headers to follow.
+    static func all(_ family: AddressFamily, _ direction: Direction) -> [OpeningPackets] {
         let message: UInt128 = family == .v4 ? 1 : 58
         let requests: [UInt128] = family == .v4 ? [8, 13, 15, 17] : [128, 139]
         let dhcp = DHCP.ports(family)
@@ -101,7 +101,7 @@ struct OpeningPackets {
             // Messages of DHCP, which rules and maps know by a protocol of their own.
             OpeningPackets(
                 protocols: set([UInt128(DHCP.ipProtocol.rawValue)]),
-                ports: set([UInt128(dhcp.client), UInt128(dhcp.server)])),
+                ports: set([UInt128(direction == .egress ? dhcp.server : dhcp.client)])),
         ]
     }
 

@@ -23,7 +23,7 @@ extension HostEndpointProof {
         self.kernel[key] = kernel
         let answers = pair.answers.flatMap { groups[$0.family]?[pair.direction]?.answers[$0.group] }
         var differences: [Difference] = []
-        for opening in OpeningPackets.all(pair.family) {
+        for opening in OpeningPackets.all(pair.family, pair.direction) {
             for cell in kernel.cells(of: opening.protocols) {
                 let parts =
                     answers?.parts(protocols: cell.protocols, ports: opening.ports, byRule: true)

@@ -53,7 +53,7 @@ extension HostEndpointProof {
             set(own.union(known)).intersection(HostAddress.all(family)), family)
         let all = HostAddress.plain(HostAddress.all(family), family).subtracting(mine)
         for case (let group?, let members) in groups.parts(of: all) {
-            for opening in OpeningPackets.all(family) {
+            for opening in OpeningPackets.all(family, .egress) {
                 let parts = groups.answers[group].parts(
                     protocols: opening.protocols, ports: opening.ports, byRule: true)
                 for case let part in parts {

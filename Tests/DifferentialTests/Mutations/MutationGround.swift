@@ -111,7 +111,9 @@ final class MutationGround {
     func confirms(_ finding: Finding, _ mutation: Mutation) throws -> Bool? {
         let packet = finding.packet
         guard packet.direction != .forwarded, finding.kind != .misattributes,
-            packet.interface != "lo", packet.details.isEmpty, finding.kind != .changes
+            packet.interface != "lo", packet.details.isEmpty, finding.kind != .changes,
+            // What an endpoint without an address sends to all is not seen to pass here.
+            packet.source != .v4(0)
         else { return nil }
         let port =
             packet.type.map { UInt16($0) << 8 | UInt16(packet.code ?? 0) }
