@@ -54,7 +54,10 @@ extension Agent {
     /// What passed before there was an agent is cut only if the policies refuse it.
     func buildFirst() {
         followGuards()
-        compileAll(patience: .seconds(3600))
+        guard compileQueue.begin() else { return }
+        // On the loop, which waits for it anyway: a thread might not be had.
+        let start = ContinuousClock.now
+        concludeAll(compileInput.compiled(), begun: start)
     }
 
     private func compileAll(patience: Duration = compilePatience) {
