@@ -125,7 +125,7 @@ extension Agent {
                 .conflict, "no tenant alone claims \(place)",
                 fix: "name the tenant in the request, or in the 'endpoints' of a policy file")
         }
-        // A namespace that was left out for want of room, or went while it was announced, is no conflict.
+        // A namespace that there is no descriptor for, or that was removed while it was announced, is no conflict.
         guard tenures[id] != nil else { return nil }
         if announced == .news, try self.announced.remove(place) { rebuild() }
         throw EnforcementProblem(

@@ -11,10 +11,12 @@ struct LargeFiles: Sendable {
     /// What they held when they were read.
     var digests: [String: UInt64?]
     let readTime: Duration
-    /// How often they were compiled in vain, since something else changed meanwhile.
+    /// How often they were compiled, and the result was not used because something else had changed.
     var attempts = 0
 
-    /// After so many attempts they are compiled on the loop: what changes all the time must not hold them up.
+    /// How often they are compiled beside the loop.
+    ///
+    /// After that they are compiled on it, since other changes that never end would delay them without end.
     static let mostAttempts = 3
 
     /// What a trial started from; it is worth something while this is as it was.
@@ -57,6 +59,8 @@ extension Agent {
             snapshot.files[$0.key]?.digest == digests[$0.key] ?? nil
         }
         guard !files.readings.isEmpty else { return }
+        // A file that changed once more is read again by itself, and no reason to begin again here.
+        files.digests = files.digests.filter { files.readings[$0.key] != nil }
         guard files.attempts < LargeFiles.mostAttempts else {
             return take(files.readings, readTime: files.readTime)
         }

@@ -126,7 +126,7 @@ extension ConflictStatus {
             subject: digits.joined(separator: ":"), claimants: [refusal.claimant],
             keeper: refusal.keeper,
             message: "\(refusal.keeper) keeps the link-layer address, "
-                + "and \(refusal.claimant) may not use it; give \(refusal.claimant) the address back that its interface had first, or make "
-                + "its veth anew with another one")
+                + "and \(refusal.claimant) may not use it; set the address back that its interface had first, or delete "
+                + "its veth and create it with another address")
     }
 }

@@ -32,7 +32,7 @@ extension Agent {
         let pids =
             claims.compactMap { if case .pid(let pid) = $0 { pid } else { nil } }
             + known.flatMap(\.pids) + configuration.pids
-        // Where no policy could be read, nobody took a claim away.
+        // Where no policy could be read, no claim was removed.
         if !inputs.accepted.files.isEmpty || inputs.errors.isEmpty {
             source.keepClaims(of: pids)
         }

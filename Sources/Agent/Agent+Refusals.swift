@@ -42,10 +42,12 @@ extension Agent {
     }
 
     /// Reads again where something was refused lately: only so the last packet's time is known.
-    func readDueRefusals(_ now: ContinuousClock.Instant) {
+    func readDueRefusals() {
+        // Not the time at which the turn began: what was done before in it must not use this up.
+        let start = ContinuousClock.now
         // After a start there are all tables to look into; what is left is due at once, behind what
         // has come meanwhile.
-        while ContinuousClock.now - now < Self.longestReading,
+        while ContinuousClock.now - start < Self.longestReading,
             let id = refusalPolling.takeDue(.now)
         {
             readAtPace(id)

@@ -100,7 +100,7 @@ extension Agent {
     private func untilNextDue(_ now: ContinuousClock.Instant) -> Duration? {
         readFiles(fileQueue.takeDue(now))
         endRests(now)
-        readDueRefusals(now)
+        readDueRefusals()
         for task in schedule.takeDue(now, except: heldTasks) { perform(task, now) }
         let due = [
             schedule.next(except: heldTasks), fileQueue.next,
